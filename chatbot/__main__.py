@@ -1,0 +1,174 @@
+"""Command line: ``python -m chatbot ask | init | keys | moderate | audit``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import sys
+from collections.abc import Coroutine
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Annotated, Any, TypeVar
+
+import typer
+
+from chatbot.errors import DeskgateError
+from chatbot.settings import Settings, load_settings
+from chatbot.types import Side
+
+os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
+
+T = TypeVar("T")
+app = typer.Typer(
+    help="One turn in the terminal, company folders, keys, moderation, audit.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+keys_app = typer.Typer(help="API keys: shown once, stored hashed.", no_args_is_help=True)
+audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
+app.add_typer(keys_app, name="keys")
+app.add_typer(audit_app, name="audit")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
+
+
+@app.command()
+def ask(
+    text: str,
+    as_json: Annotated[bool, typer.Option("--json", help="one JSON object")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """One turn in the terminal: intent, entities, citations, verdict."""
+    from chatbot.ask import ask_once, render
+
+    settings = load_settings(data_dir=data_dir)
+    found = asyncio.run(ask_once(settings, text))
+    typer.echo(json.dumps(found, ensure_ascii=False, indent=2) if as_json else render(found))
+
+
+@app.command()
+def init(directory: Path) -> None:
+    """A folder for a real company: company.toml, routes.toml, policy.toml, articles/."""
+    from chatbot.init import init_company
+
+    init_company(directory)
+    typer.echo(f"{directory} is ready. Edit company.toml, put your help articles into")
+    typer.echo(f"{directory / 'articles'}, then: make serve COMPANY={directory}")
+
+
+@app.command()
+def moderate(
+    text: Annotated[str, typer.Argument(help="a text, or - for one per input line")],
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    side: Annotated[Side, typer.Option("--as", help="whose words")] = Side.BOT,
+    data_dir: DataDir = None,
+) -> None:
+    """Safety scores of a text, or one JSON line per input line."""
+    from chatbot.safety.moderation import load_moderator, moderate_command
+
+    settings = load_settings(data_dir=data_dir)
+    if text == "-":
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    moderate_command(load_moderator(settings), text, side=side, as_json=as_json)
+
+
+@keys_app.command("create")
+def keys_create(
+    role: Annotated[str, typer.Option(help="widget, agent, reviewer or admin")],
+    name: Annotated[
+        str, typer.Option(help="who uses it; agents' names are shown to customers")
+    ] = "",
+    days: Annotated[float | None, typer.Option(help="expires after this many days")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Makes a key and shows it once."""
+
+    async def create(settings: Settings) -> tuple[str, str]:
+        async with _keys(settings) as keys:
+            return await keys.create(role, name or role, days)
+
+    key_id, key = _with_settings(data_dir, create)
+    typer.echo(f"{key_id}  {role}\n{key}")
+
+
+@keys_app.command("list")
+def keys_list(data_dir: DataDir = None) -> None:
+    """Ids, roles and states; never the keys themselves."""
+
+    async def listed(settings: Settings) -> list[tuple[str, ...]]:
+        async with _keys(settings) as keys:
+            now = datetime.now(UTC).timestamp()
+            return [
+                (
+                    row.id,
+                    row.role,
+                    row.name,
+                    datetime.fromtimestamp(row.created_at, UTC).strftime("%Y-%m-%d"),
+                    "revoked"
+                    if row.revoked_at
+                    else "expired"
+                    if row.expires_at and row.expires_at < now
+                    else "valid",
+                )
+                for row in await keys.listed()
+            ]
+
+    for row in _with_settings(data_dir, listed):
+        typer.echo("  ".join(row))
+
+
+@keys_app.command("revoke")
+def keys_revoke(key_id: str, data_dir: DataDir = None) -> None:
+    """The key stops working at once."""
+
+    async def revoke(settings: Settings) -> None:
+        async with _keys(settings) as keys:
+            await keys.revoke(key_id)
+
+    _with_settings(data_dir, revoke)
+    typer.echo(f"{key_id} is revoked")
+
+
+@audit_app.command("verify")
+def audit_verify(data_dir: DataDir = None) -> None:
+    """Checks every audit chain; exit status 1 when one is broken."""
+    from chatbot.storage import audit
+
+    async def verify(settings: Settings) -> tuple[int, list[audit.Break]]:
+        async with _keys(settings) as keys, keys.office.database.read() as session:
+            return await audit.verify(session, keys.office.vault)
+
+    rows, breaks = _with_settings(data_dir, verify)
+    for found in breaks:
+        typer.echo(f"{found.chain}: row {found.sequence}: {found.reason}", err=True)
+    typer.echo(f"{rows} rows, {len(breaks)} broken chains")
+    if breaks:
+        raise typer.Exit(1)
+
+
+def _keys(settings: Settings) -> Any:
+    from chatbot.access.session import open_keys
+
+    return open_keys(settings)
+
+
+def _with_settings(data_dir: Path | None, work: Any) -> Any:
+    settings = load_settings(data_dir=data_dir)
+    coroutine: Coroutine[Any, Any, Any] = work(settings)
+    return asyncio.run(coroutine)
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    try:
+        app()
+    except DeskgateError as error:
+        typer.echo(f"error: {error.detail}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""The contract of everything that can write an answer.
+
+EngineBusy     before anything starts: the queue is full (429, Retry-After)
+EngineFailed   at any moment: the model is missing, crashed, too slow or wrote nonsense (503)
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import Protocol
+
+from chatbot.answering.prompt import PromptSegment
+from chatbot.errors import TooManyRequests, Unavailable
+from chatbot.settings import Settings
+
+
+class EngineBusy(TooManyRequests):
+    slug, title = "engine-busy", "Too many answers are being written"
+
+
+class EngineFailed(Unavailable):
+    slug, title = "engine-failed", "The answer model does not work right now"
+
+
+@dataclass(frozen=True, slots=True)
+class GenerationRequest:
+    """What to write: segments of ``prompt.build_segments`` and how far to go."""
+
+    segments: tuple[PromptSegment, ...]
+    prefix: str = ""
+    """What of the answer is already released; the model continues after it, unchanged."""
+    max_new_tokens: int = 160
+    temperature: float = 0.0
+    """0 is greedy: the same prompt gives the same answer."""
+    seed: int | None = None
+    deadline_s: float = 60.0
+    """From the call to ``stream`` on, waiting included."""
+    accepted: bool = field(default=False)
+    """The customer already has a 202: wait for room instead of raising EngineBusy."""
+
+
+class Engine(Protocol):
+    """Writes answers. One instance serves the whole process."""
+
+    @property
+    def name(self) -> str:
+        """Which engine, for logs and metrics: 'transformers', 'openai', …"""
+        ...
+
+    @property
+    def model_version(self) -> str:
+        """Base digest and adapter version; stored beside every draft."""
+        ...
+
+    def ensure_room(self) -> None:
+        """Raises EngineBusy if ``stream`` would. For the moment before a 202."""
+        ...
+
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
+        """Pieces of the answer after the prefix: valid UTF-8, no control tokens.
+
+        Raises EngineBusy at the call, EngineFailed while it runs. ``aclose()`` stops decoding
+        within a token. The end of the generator is the end of the answer.
+        """
+        ...
+
+    async def close(self) -> None:
+        """Stops what runs and frees the model."""
+        ...
+
+
+def load_engine(settings: Settings) -> Engine:
+    """The engine that the settings ask for, its model loaded ('auto': transformers).
+
+    Takes seconds to a minute (first start): call it in a thread. Raises SetupError.
+    """
+    if settings.engine == "openai":
+        from chatbot.answering.openai_engine import OpenAIEngine
+
+        return OpenAIEngine.from_settings(settings)
+    if settings.engine in ("auto", "transformers"):
+        from chatbot.answering.transformers_engine import TransformersEngine
+
+        return TransformersEngine.from_settings(settings)
+    from chatbot.errors import SetupError
+
+    raise SetupError(
+        f"CHATBOT_ENGINE={settings.engine} is not part of this build; "
+        "use 'auto', 'transformers' or 'openai'"
+    )

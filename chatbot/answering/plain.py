@@ -1,0 +1,57 @@
+"""Markdown to the plain lines that a small model reads and copies well.
+
+A table row far below its header is beyond a model of this size, so each row carries its
+column names: ``Germany: Standard €4.95; Express €11.95``.
+"""
+
+from __future__ import annotations
+
+import re
+
+_LINK = re.compile(r"!?\[([^\]]*)\]\([^)\s]*(?:\s+\"[^\"]*\")?\)")
+_EMPHASIS = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
+_MARK = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
+_RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
+_BULLET = re.compile(r"^\s*[*+•]\s+")
+
+
+def plain_text(markdown: str) -> str:
+    """Lines without emphasis, links or tables. ``[2]`` becomes ``(2)``, so that no text can
+    pose as a passage number."""
+    lines: list[str] = []
+    header: list[str] | None = None
+    source = markdown.splitlines()
+    for position, line in enumerate(source):
+        if "|" in line and position + 1 < len(source) and _RULE.match(source[position + 1]):
+            header = _cells(line)
+        elif header is not None and _RULE.match(line):
+            continue
+        elif header is not None and line.strip().startswith("|"):
+            lines.append(_row(header, _cells(line)))
+        else:
+            header = None
+            lines.append(_BULLET.sub("- ", line.strip().lstrip("#").strip()))
+    text = _LINK.sub(r"\1", "\n".join(lines))
+    text = _MARK.sub(r"(\1)", _EMPHASIS.sub("", text))
+    return re.sub(r"\n{2,}", "\n", text).strip()
+
+
+def first_words(text: str, count: int) -> str:
+    """At most ``count`` words, cut at a line or sentence end where one is near."""
+    words = list(re.finditer(r"\S+", text))
+    if len(words) <= count:
+        return text
+    cut = text[: words[count - 1].end()]
+    end = max(cut.rfind("\n"), cut.rfind(". ") + 1, cut.rfind("! ") + 1, cut.rfind("? ") + 1)
+    return cut[:end].rstrip() if end > len(cut) * 0.6 else cut + " …"
+
+
+def _cells(line: str) -> list[str]:
+    return [cell.strip() for cell in line.strip().strip("|").split("|")]
+
+
+def _row(header: list[str], cells: list[str]) -> str:
+    if len(cells) < 2:
+        return f"- {' '.join(cells)}"
+    named = [f"{name} {cell}".strip() for name, cell in zip(header[1:], cells[1:], strict=False)]
+    return f"- {cells[0]}: {'; '.join(named)}"

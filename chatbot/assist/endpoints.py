@@ -1,0 +1,75 @@
+"""HTTP of the second consumer: help for human agents, moderation and classification."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter
+from pydantic import BaseModel, Field
+
+from chatbot.assist.service import MAX_TRANSCRIPT, suggest
+from chatbot.conversations.schemas import Body
+from chatbot.errors import BadInput
+from chatbot.storage.ids import new_id
+from chatbot.types import HistoryMessage, Side
+from chatbot.web.context import Agent, Ctx
+
+router = APIRouter(prefix="/v1", tags=["assist"])
+
+MAX_TEXT = 100_000
+
+
+class TranscriptMessage(Body):
+    role: Literal["customer", "bot", "person"]
+    text: Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+class SuggestBody(Body):
+    transcript: Annotated[list[TranscriptMessage], Field(max_length=500)] = []
+    conversation_id: str | None = None
+
+
+class ModerationBody(BaseModel):
+    """OpenAI's request; ``model`` is accepted and ignored."""
+
+    input: str | list[str]
+    model: str | None = None
+
+
+class ClassifyBody(Body):
+    text: Annotated[str, Field(max_length=MAX_TEXT)]
+
+
+@router.post("/assist/suggestions")
+async def suggestions(body: SuggestBody, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    transcript = [HistoryMessage(message.role, message.text) for message in body.transcript]
+    if body.conversation_id is not None:
+        transcript = await ctx.staff.transcript(body.conversation_id) + transcript
+    if not transcript:
+        raise BadInput("send a `transcript` or a `conversation_id` with messages")
+    return await suggest(ctx.desk, transcript[-MAX_TRANSCRIPT:])
+
+
+@router.post("/moderations")
+async def moderations(body: ModerationBody, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    """Source: https://platform.openai.com/docs/api-reference/moderations"""
+    texts = [body.input] if isinstance(body.input, str) else body.input
+    if not texts:
+        raise BadInput("`input` is empty; send a text or a list of texts")
+    results = []
+    for text in texts:
+        found = await ctx.desk.moderate(text, Side.BOT)
+        flagged = {reason.rule or reason.code.value for reason in found.reasons}
+        results.append(
+            {
+                "flagged": found.flagged,
+                "categories": {name: name in flagged for name in found.scores},
+                "category_scores": dict(found.scores),
+            }
+        )
+    return {"id": new_id("modr"), "model": ctx.desk.toxicity_name, "results": results}
+
+
+@router.post("/classify")
+async def classify(body: ClassifyBody, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    return await ctx.desk.classify(body.text)

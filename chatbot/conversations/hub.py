@@ -1,0 +1,82 @@
+"""Wakes whoever waits for something new, within this process and across workers.
+
+The database is the truth; a wake-up only says "look again". Within the process it is immediate;
+the changes of other processes are found by one small poll, not by one poll per open stream.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+from collections import defaultdict
+from collections.abc import Iterator
+
+from sqlalchemy import func, select
+
+from chatbot.errors import Unavailable
+from chatbot.storage.database import Database
+from chatbot.storage.tables import Event, StaffChange
+
+log = logging.getLogger(__name__)
+
+POLL_S = 0.2  # other workers' changes are seen after this at most; one indexed read
+STAFF = "staff"
+TURNS = "turns"
+
+
+class Hub:
+    """Topics are conversation ids, ``STAFF`` and ``TURNS``."""
+
+    def __init__(self) -> None:
+        self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+
+    def notify(self, *topics: str) -> None:
+        for topic in topics:
+            for event in self._waiting.get(topic, ()):
+                event.set()
+
+    @contextlib.contextmanager
+    def listening(self, topic: str) -> Iterator[asyncio.Event]:
+        """An event that is set by ``notify(topic)``; clear it *before* reading, then wait."""
+        event = asyncio.Event()
+        self._waiting[topic].add(event)
+        try:
+            yield event
+        finally:
+            self._waiting[topic].discard(event)
+            if not self._waiting[topic]:
+                del self._waiting[topic]
+
+    async def watch(self, database: Database) -> None:
+        """Runs for ever: turns other workers' rows into wake-ups here."""
+        events, changes = await self._newest(database)
+        while True:
+            await asyncio.sleep(POLL_S)
+            try:
+                new_events, new_changes = await self._newest(database)
+                if new_events > events:
+                    async with database.read() as session:
+                        rows = await session.scalars(
+                            select(Event.conversation_id).where(Event.seq > events).distinct()
+                        )
+                        self.notify(*rows.all(), TURNS)
+                    events = new_events
+                if new_changes > changes:
+                    self.notify(STAFF)
+                    changes = new_changes
+            except Unavailable:
+                log.warning("could not look for other workers' changes; trying again")
+
+    @staticmethod
+    async def _newest(database: Database) -> tuple[int, int]:
+        async with database.read() as session:
+            events = await session.scalar(select(func.max(Event.seq)))
+            changes = await session.scalar(select(func.max(StaffChange.seq)))
+        return events or 0, changes or 0
+
+
+async def wait(event: asyncio.Event, timeout_s: float) -> None:
+    """Returns when the event is set or after the time, whichever is first."""
+    with contextlib.suppress(TimeoutError):
+        await asyncio.wait_for(event.wait(), timeout_s)

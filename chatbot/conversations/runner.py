@@ -1,0 +1,128 @@
+"""Runs turns in the background of the web process, a few at a time, whatever streams exist.
+
+Losing an event stream never cancels a turn; losing the lease, a takeover or a newer message do.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import logging
+import random
+from collections.abc import AsyncGenerator
+
+from chatbot.conversations.hub import TURNS, wait
+from chatbot.conversations.ledger import ClaimedTurn, TurnLedger, TurnLost
+from chatbot.conversations.office import Office
+from chatbot.desk import Desk
+from chatbot.errors import Unavailable
+from chatbot.safety.released import Draft
+from chatbot.turn import Held, Step, TurnRequest, Understood, run_turn
+from chatbot.types import Action, Reason, ReasonCode, Route
+
+log = logging.getLogger(__name__)
+
+IDLE_S = 1.0  # how often a runner looks for turns whose worker died, when nobody wakes it
+MAX_ATTEMPTS = 3  # a turn that broke its worker this often goes to a person
+
+
+class TurnRunner:
+    """``run()`` for ever; ``stop()`` lets other workers resume what was running here."""
+
+    def __init__(self, office: Office, desk: Desk, concurrency: int = 4) -> None:
+        self.office, self.desk = office, desk
+        self.ledger = TurnLedger(office)
+        self._slots = asyncio.Semaphore(concurrency)
+        self._running: dict[asyncio.Task[None], ClaimedTurn] = {}
+
+    async def run(self) -> None:
+        with self.office.hub.listening(TURNS) as event:
+            while True:
+                event.clear()
+                await self._slots.acquire()
+                try:
+                    claimed = await self.ledger.claim(sampled=self._sample())
+                except Unavailable as error:
+                    log.error("cannot claim a turn: %s", error)
+                    claimed = None
+                if claimed is None:
+                    self._slots.release()
+                    await wait(event, IDLE_S)
+                    continue
+                task = asyncio.create_task(self._one(claimed))
+                self._running[task] = claimed
+                task.add_done_callback(self._done)
+
+    def _done(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        self._slots.release()
+
+    def _sample(self) -> bool:
+        return random.random() < self.office.settings.review_sample_rate
+
+    async def stop(self) -> None:
+        """Gives running turns back; what they delivered stays delivered."""
+        tasks = dict(self._running)
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+        for claimed in tasks.values():
+            with contextlib.suppress(Unavailable):
+                await self.ledger.release(claimed)
+
+    async def _one(self, claimed: ClaimedTurn) -> None:
+        heartbeat = asyncio.create_task(self._renew(claimed))
+        steps = self._steps(claimed)
+        try:
+            async for step in steps:
+                await self.ledger.write(claimed, step)
+        except TurnLost:
+            log.info("turn %s was taken over or superseded", claimed.turn_id)
+        except Unavailable as error:
+            log.error("turn %s waits for the database: %s", claimed.turn_id, error)
+        finally:
+            heartbeat.cancel()
+            await asyncio.gather(heartbeat, return_exceptions=True)
+            await steps.aclose()
+
+    async def _steps(self, claimed: ClaimedTurn) -> AsyncGenerator[Step, None]:
+        """The turn's steps; whatever breaks in it becomes a hold (invariant 2)."""
+        if claimed.attempts > MAX_ATTEMPTS:
+            yield broken_turn(claimed.request, f"was interrupted {MAX_ATTEMPTS} times")
+            return
+        turn = run_turn(claimed.request, self.desk)
+        route: Route | None = None
+        deadline = asyncio.get_running_loop().time() + self.office.settings.turn_deadline_s
+        try:
+            while True:
+                async with asyncio.timeout_at(deadline):
+                    step = await anext(turn, None)
+                if step is None:
+                    return
+                if isinstance(step, Understood):
+                    route = step.route
+                yield step
+        except TimeoutError:
+            log.error("turn %s passed its deadline", claimed.turn_id)
+            yield broken_turn(claimed.request, "took too long", route)
+        except Exception as error:
+            log.exception("turn %s broke", claimed.turn_id)
+            yield broken_turn(claimed.request, f"broke ({type(error).__name__})", route)
+        finally:
+            await turn.aclose()
+
+    async def _renew(self, claimed: ClaimedTurn) -> None:
+        """Ends with the task that runs the turn, or when the lease is lost."""
+        while True:
+            await asyncio.sleep(self.office.settings.turn_lease_s / 3)
+            with contextlib.suppress(Unavailable):
+                await self.ledger.renew(claimed)
+
+
+def broken_turn(request: TurnRequest, what: str, route: Route | None = None) -> Held:
+    """A held item without a draft: a person answers in the bot's place."""
+    reason = Reason(ReasonCode.ENGINE_FAILED, f"The turn {what}; please answer yourself.")
+    route = route or Route(
+        intent="", confidence=0.0, out_of_scope=False, action=Action.ALWAYS_REVIEW, why=what
+    )
+    return Held(route, (reason,), Draft(), 0, ())

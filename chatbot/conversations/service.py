@@ -1,0 +1,303 @@
+"""What a customer can do. Each act is one short transaction; no model is called in it."""
+
+from __future__ import annotations
+
+import hashlib
+import hmac
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from chatbot.conversations.ledger import TurnLedger, joined
+from chatbot.conversations.office import Office, message_json
+from chatbot.conversations.repository import Conversations
+from chatbot.errors import (
+    BadInput,
+    Conflict,
+    NotAuthenticated,
+    NotFound,
+    TooLarge,
+    TooManyRequests,
+)
+from chatbot.safety.released import release_static
+from chatbot.storage.ids import new_id
+from chatbot.storage.tables import Conversation, Message
+
+HOUR_S = 3600.0
+RENEW_SHARE = 0.5  # a token is renewed when half of its life is over: few writes, no surprise
+MAX_CONTACT_CHARS = 1000
+
+
+@dataclass(frozen=True)
+class Started:
+    conversation_id: str
+    token: str
+    expires_at: float
+
+
+@dataclass(frozen=True)
+class Accepted:
+    message_id: str
+    position: int
+
+
+class ConversationService:
+    """Everything behind the conversation token."""
+
+    def __init__(self, office: Office) -> None:
+        self.office = office
+        self.ledger = TurnLedger(office)
+
+    async def start(
+        self, customer: dict[str, Any] | None, signature: str | None, locale: str | None
+    ) -> Started:
+        """A new conversation. ``customer`` is believed only with the site's HMAC signature."""
+        if customer is not None:
+            self._check_signature(customer, signature)
+        token = secrets.token_urlsafe(32)
+        conversation_id = new_id("conv")
+        async with self.office.write() as rows:
+            expires_at = rows.now + self.office.settings.conversation_token_hours * HOUR_S
+            conversation = Conversation(
+                id=conversation_id,
+                state="bot",
+                token_hash=self.office.vault.hash_token(token),
+                token_expires_at=expires_at,
+                locale=locale,
+                created_at=rows.now,
+                updated_at=rows.now,
+                last_position=0,
+                acknowledged=0,
+                urgent=False,
+                customer_sealed=(
+                    None
+                    if customer is None
+                    else self.office.vault.seal_json(customer, conversation_id)
+                ),
+            )
+            rows.session.add(conversation)
+            await rows.session.flush()
+            await rows.audit(conversation_id, "customer", "conversation.start", conversation_id)
+            rows.tell_staff("conversation", conversation_id, "bot")
+        return Started(conversation_id, token, expires_at)
+
+    def _check_signature(self, customer: dict[str, Any], signature: str | None) -> None:
+        key = self.office.settings.customer_signing_key
+        if key is None:
+            raise BadInput(
+                "`customer` was sent, but CHATBOT_CUSTOMER_SIGNING_KEY is not set; "
+                "set it, or leave `customer` out"
+            )
+        canonical = json.dumps(customer, sort_keys=True, separators=(",", ":")).encode()
+        expected = hmac.new(key.get_secret_value().encode(), canonical, hashlib.sha256).hexdigest()
+        if signature is None or not hmac.compare_digest(expected, signature):
+            raise NotAuthenticated(
+                "the signature does not fit `customer`; sign its JSON (sorted keys, no spaces) "
+                "with HMAC-SHA256 and send the hex digest"
+            )
+
+    async def authenticate(self, conversation_id: str, token: str | None) -> None:
+        """Raises NotAuthenticated for a missing, wrong, foreign or expired token."""
+        if not token:
+            raise NotAuthenticated("send the conversation's token as: Authorization: Bearer TOKEN")
+        async with self.office.read() as rows:
+            conversation = await rows.find(conversation_id)
+            if conversation is None:
+                raise NotFound(f"there is no conversation {conversation_id!r}")
+            expected = conversation.token_hash
+            if not hmac.compare_digest(expected, self.office.vault.hash_token(token)):
+                raise NotAuthenticated("this token does not belong to this conversation")
+            left = conversation.token_expires_at - rows.now
+        if left <= 0:
+            raise NotAuthenticated("the conversation token has expired; start a new conversation")
+        life = self.office.settings.conversation_token_hours * HOUR_S
+        if left < life * RENEW_SHARE:
+            async with self.office.write() as rows:
+                conversation = await rows.lock(conversation_id)
+                conversation.token_expires_at = rows.now + life
+
+    async def accept(self, conversation_id: str, text: str, key: str | None) -> Accepted:
+        """Takes a customer's message; when this returns, it is durable (202).
+
+        A message that comes while an answer is being written is answered together with it:
+        sentences not yet delivered are given up, delivered ones stay.
+        """
+        text = self._clean(text)
+        async with self.office.write(conversation_id) as rows:
+            conversation = await rows.lock(conversation_id)
+            if key is not None:
+                known = await rows.by_idempotency_key(conversation_id, key)
+                if known is not None:
+                    if rows.text(known) != text:
+                        raise Conflict(f"Idempotency-Key {key!r} was used for another text")
+                    return Accepted(known.id, known.position or 0)
+            turn = await rows.active_turn(conversation_id)
+            if turn is None and await rows.waiting_turns() >= self.office.settings.engine_queue:
+                raise TooManyRequests(
+                    "many customers are writing right now; your message was not taken yet, "
+                    "send it again in a moment",
+                    retry_after_s=5,
+                )
+            first_position: int | None = None
+            if turn is not None:
+                began = await self.ledger.supersede(rows, conversation, turn, "customer wrote")
+                first_position = None if began else turn.first_position
+            message = await self._add(rows, conversation, text, key)
+            if conversation.state == "closed":
+                conversation.state = "bot"
+                conversation.waiting_since = None
+            item = await rows.open_item(conversation_id)
+            if item is not None:
+                item.stale = True
+                item.version += 1
+                rows.tell_staff("item", item.id, "open")
+            elif conversation.state == "bot":
+                await rows.add_turn(conversation, first_position or message.position or 1)
+            rows.tell_staff("conversation", conversation_id, conversation.state)
+            return Accepted(message.id, message.position or 0)
+
+    def _clean(self, text: str) -> str:
+        limit = self.office.settings.max_message_chars
+        if len(text) > limit:
+            raise TooLarge(
+                f"the message has {len(text):,} characters; at most {limit:,} can be sent at once"
+            )
+        # Control characters other than line breaks and tabs carry nothing a person typed.
+        text = "".join(c for c in text if c in "\n\t" or (c >= " " and c != "\x7f"))
+        text = text.encode("utf-8", "replace").decode("utf-8").strip()
+        if not text:
+            raise BadInput("the message is empty; write something first")
+        return text
+
+    async def _add(
+        self, rows: Conversations, conversation: Conversation, text: str, key: str | None
+    ) -> Message:
+        message = await rows.add_message(
+            conversation,
+            author_kind="customer",
+            author_name="You",
+            text=text,
+            state="delivered",
+            provenance={"by": "customer"},
+            idempotency_key=key,
+        )
+        message.delivered_at = rows.now
+        message.position = conversation.last_position + 1
+        await rows.append_event(
+            conversation, "received", {"message": message_json(message, text)}, None, message.id
+        )
+        await rows.audit(
+            conversation.id,
+            "customer",
+            "message.accepted",
+            message.id,
+            {"text": rows.vault.digest(text), "position": message.position},
+        )
+        return message
+
+    async def request_person(self, conversation_id: str) -> None:
+        """bot -> waiting; asking again while waiting changes nothing."""
+        async with self.office.write(conversation_id) as rows:
+            conversation = await rows.lock(conversation_id)
+            if conversation.state in ("waiting", "person"):
+                return
+            turn = await rows.active_turn(conversation_id)
+            if turn is not None:
+                await self.ledger.supersede(rows, conversation, turn, "asked for a person")
+            released = release_static("handover_notice", self.office.company.texts)
+            await self.office.hand_over(
+                rows, conversation, released, urgent=False, why="the customer asked for a person"
+            )
+
+    async def close(self, conversation_id: str, actor: str = "customer") -> None:
+        """Ends a conversation; what is held is withdrawn, and the log says so."""
+        async with self.office.write(conversation_id) as rows:
+            conversation = await rows.lock(conversation_id)
+            if conversation.state == "closed":
+                return
+            await withdraw_pending(self.office, self.ledger, rows, conversation, "closed")
+            await self.office.say_static(rows, conversation, "closed_notice", kind="closed")
+            conversation.state = "closed"
+            conversation.owner_id = conversation.owner_name = None
+            conversation.waiting_since = conversation.absence_told_at = None
+            conversation.urgent = False
+            await rows.audit(conversation_id, actor, "conversation.closed", conversation_id)
+            rows.tell_staff("conversation", conversation_id, "closed")
+
+    async def save_contact(self, conversation_id: str, contact: dict[str, str | None]) -> None:
+        """Contact details for when nobody is on duty: kept encrypted, shown to agents."""
+        given = {name: value.strip() for name, value in contact.items() if value and value.strip()}
+        if not given.get("email") and not given.get("phone"):
+            raise BadInput("leave an e-mail address or a phone number, so that we can reach you")
+        if sum(map(len, given.values())) > MAX_CONTACT_CHARS:
+            raise TooLarge(f"contact details may have {MAX_CONTACT_CHARS} characters together")
+        async with self.office.write(conversation_id) as rows:
+            conversation = await rows.lock(conversation_id)
+            conversation.contact_sealed = rows.vault.seal_json(given, conversation_id)
+            if conversation.state == "bot":
+                conversation.state = "waiting"
+                conversation.waiting_since = conversation.waiting_since or rows.now
+            await self.office.say_static(rows, conversation, "contact_saved")
+            await rows.audit(conversation_id, "customer", "contact.saved", conversation_id)
+            rows.tell_staff("conversation", conversation_id, conversation.state)
+
+    async def feedback(self, message_id: str, token: str | None, thumbs: str, comment: str) -> None:
+        async with self.office.read() as rows:
+            message = await rows.message(message_id)
+        if message is None or message.author_kind not in ("bot", "person"):
+            raise NotFound(f"there is no answer {message_id!r}")
+        await self.authenticate(message.conversation_id, token)
+        async with self.office.write() as rows:
+            await rows.lock(message.conversation_id)
+            await rows.save_feedback(message_id, thumbs, comment or None)
+            await rows.audit(
+                message.conversation_id, "customer", "feedback", message_id, {"thumbs": thumbs}
+            )
+
+    async def history(self, conversation_id: str) -> dict[str, Any]:
+        """Delivered messages, plus the sentences of an answer that is still being written."""
+        async with self.office.read() as rows:
+            conversation = await rows.find(conversation_id)
+            if conversation is None:
+                raise NotFound(f"there is no conversation {conversation_id!r}")
+            messages = await rows.messages(conversation_id)
+            shown = [message_json(message, rows.text(message)) for message in messages]
+            item = await rows.open_item(conversation_id)
+            turn = await rows.active_turn(conversation_id)
+            started = item.message_id if item else turn.message_id if turn else None
+            partial = await rows.sentence_events(started) if started else []
+            return {
+                "messages": shown,
+                "partial": {"message_id": started, "text": joined(partial)} if partial else None,
+                "state": conversation.state,
+                "held": item is not None,
+                "last_event_id": conversation.last_position,
+            }
+
+
+async def withdraw_pending(
+    office: Office, ledger: TurnLedger, rows: Conversations, conversation: Conversation, why: str
+) -> None:
+    """A running turn stops and a held draft is withdrawn: somebody else speaks now."""
+    turn = await rows.active_turn(conversation.id)
+    if turn is not None:
+        await ledger.supersede(rows, conversation, turn, why)
+    item = await rows.open_item(conversation.id)
+    if item is None:
+        return
+    item.state, item.resolution, item.resolved_at = "withdrawn", why, rows.now
+    item.version += 1
+    item.holder_id = item.holder_name = None
+    message = await rows.message(item.message_id)
+    if message is not None:
+        message.state = "withdrawn"
+    sent = await rows.sentence_events(item.message_id)
+    if sent:
+        await rows.append_event(
+            conversation, "withdrawn", {"message_id": item.message_id, "kept": joined(sent)}
+        )
+    else:
+        await rows.append_event(conversation, "withdrawn", {"message_id": item.message_id})
+    await rows.audit(conversation.id, "system", "item.withdrawn", item.id, {"why": why})
+    rows.tell_staff("item", item.id, "withdrawn")

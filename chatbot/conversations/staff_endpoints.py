@@ -1,0 +1,77 @@
+"""HTTP for agents: what goes on, take over, reply, hand back."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+from typing import Annotated, Any, Literal
+
+from fastapi import APIRouter, Query
+from fastapi.responses import StreamingResponse
+
+from chatbot.access.keys import Staff
+from chatbot.conversations.endpoints import STREAM_HEADERS
+from chatbot.conversations.schemas import ReplyBody, TakeoverBody
+from chatbot.conversations.stream import staff_events
+from chatbot.web.context import Agent, Context, Ctx
+
+router = APIRouter(prefix="/v1", tags=["staff"])
+
+
+@router.get("/staff/me")
+async def me(staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    return {
+        "id": staff.id,
+        "name": staff.name,
+        "role": staff.role,
+        "company": ctx.office.company.name,
+    }
+
+
+@router.get("/staff/events", response_class=StreamingResponse)
+async def events(staff: Agent, ctx: Ctx) -> StreamingResponse:
+    """Being connected is being on duty."""
+    await ctx.staff.beat(staff)
+    return StreamingResponse(
+        _present(ctx, staff), media_type="text/event-stream", headers=STREAM_HEADERS
+    )
+
+
+async def _present(ctx: Context, staff: Staff) -> AsyncIterator[str]:
+    async for event in staff_events(ctx.office):
+        if event.startswith("event: ping"):
+            await ctx.staff.beat(staff)
+        yield event
+
+
+@router.get("/conversations")
+async def conversations(
+    _staff: Agent,
+    ctx: Ctx,
+    state: Literal["bot", "waiting", "person", "closed", "open"] | None = None,
+    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+) -> dict[str, Any]:
+    return {"conversations": await ctx.staff.listed(state, limit)}
+
+
+@router.get("/conversations/{conversation_id}")
+async def conversation(conversation_id: str, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    return await ctx.staff.detail(conversation_id)
+
+
+@router.post("/conversations/{conversation_id}/takeover")
+async def take_over(
+    conversation_id: str, body: TakeoverBody, staff: Agent, ctx: Ctx
+) -> dict[str, str]:
+    await ctx.staff.take_over(conversation_id, staff, body.name)
+    return {"state": "person"}
+
+
+@router.post("/conversations/{conversation_id}/handback")
+async def hand_back(conversation_id: str, staff: Agent, ctx: Ctx) -> dict[str, str]:
+    await ctx.staff.hand_back(conversation_id, staff)
+    return {"state": "bot"}
+
+
+@router.post("/conversations/{conversation_id}/reply", status_code=201)
+async def reply(conversation_id: str, body: ReplyBody, staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    return await ctx.staff.reply(conversation_id, staff, body.text, body.override_reason)

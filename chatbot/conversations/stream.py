@@ -1,0 +1,84 @@
+"""Server-sent events from the durable log, resumable at any position.
+
+Source of the format: https://html.spec.whatwg.org/multipage/server-sent-events.html
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from typing import Any
+
+from sqlalchemy import func, select
+
+from chatbot.conversations.hub import STAFF, wait
+from chatbot.conversations.office import Office
+from chatbot.storage.tables import StaffChange
+
+LOOK_AGAIN_S = 5.0  # wake-ups are a help, not the truth: look again without one
+
+
+def sse(event: str, data: dict[str, Any], position: int | None = None) -> str:
+    head = "" if position is None else f"id: {position}\n"
+    return f"{head}event: {event}\ndata: {json.dumps(data, ensure_ascii=False)}\n\n"
+
+
+async def customer_events(office: Office, conversation_id: str, after: int) -> AsyncIterator[str]:
+    """Everything after position ``after``, then what comes, with a heartbeat comment."""
+    heartbeat_s = office.settings.heartbeat_s
+    position, typing, quiet_s = after, False, 0.0
+    yield ": connected\n\n"
+    with office.hub.listening(conversation_id) as news:
+        while True:
+            news.clear()
+            async with office.read() as rows:
+                events = await rows.events_after(conversation_id, position)
+                turn = await rows.active_turn(conversation_id)
+            for position, kind, payload in events:
+                yield sse(kind, _public(payload), position)
+            if (turn is not None) != typing:
+                typing = turn is not None
+                yield sse("typing", {"on": typing})
+            if events:
+                quiet_s = 0.0
+                continue
+            pause = min(LOOK_AGAIN_S, heartbeat_s)
+            await wait(news, pause)
+            if news.is_set():
+                continue
+            quiet_s += pause
+            if quiet_s >= heartbeat_s:
+                quiet_s = 0.0
+                yield ": heartbeat\n\n"
+
+
+def _public(payload: dict[str, Any]) -> dict[str, Any]:
+    return {name: value for name, value in payload.items() if name != "provenance"}
+
+
+async def staff_events(office: Office) -> AsyncIterator[str]:
+    """Changes of items and conversations from now on: ids and states, to fetch again."""
+    async with office.read() as rows:
+        newest = await rows.session.scalar(select(func.max(StaffChange.seq))) or 0
+    yield sse("ping", {})
+    with office.hub.listening(STAFF) as news:
+        while True:
+            news.clear()
+            async with office.read() as rows:
+                changes = (
+                    await rows.session.scalars(
+                        select(StaffChange)
+                        .where(StaffChange.seq > newest)
+                        .order_by(StaffChange.seq)
+                        .limit(500)
+                    )
+                ).all()
+            for change in changes:
+                newest = change.seq
+                yield sse(change.kind, {"id": change.subject, "state": change.state}, change.seq)
+            if not changes:
+                await wait(news, office.settings.heartbeat_s)
+                if not news.is_set():
+                    yield sse("ping", {})
+                await asyncio.sleep(0)

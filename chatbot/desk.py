@@ -1,0 +1,190 @@
+"""Everything a turn needs, under the names of its stages.
+
+``turn.py`` speaks to a ``Desk``; the model calls behind it run on worker threads.
+``chatbot/loading.py`` builds one from the settings.
+"""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import TYPE_CHECKING, Any
+
+from chatbot.answering.citations import with_marks
+from chatbot.answering.composer import Composer
+from chatbot.answering.engine import Engine
+from chatbot.answering.kinds import sentence_kind
+from chatbot.answering.sentences import split_sentences
+from chatbot.company import Company
+from chatbot.safety.gate import Gate
+from chatbot.safety.moderation import Moderation, Moderator
+from chatbot.types import (
+    Citation,
+    HistoryMessage,
+    Passage,
+    Prediction,
+    Route,
+    Screening,
+    Sentence,
+    SentenceKind,
+    Side,
+)
+from chatbot.workers import Workers
+from knowledge_base.encoder import TextEncoder
+from knowledge_base.errors import KnowledgeError
+from knowledge_base.retriever import Retriever
+
+if TYPE_CHECKING:
+    from chatbot.routing.model import RouterModel
+    from chatbot.routing.policy import RoutePolicy
+    from chatbot.safety.grounding import GroundingChecker
+    from chatbot.safety.policy import Policy
+    from chatbot.safety.screen import Screen
+
+
+@dataclass
+class Desk:
+    """One per process. Built by ``load_desk``; tests build their own with other parts."""
+
+    company: Company
+    workers: Workers
+    encoder: TextEncoder
+    router: RouterModel
+    routes: RoutePolicy
+    screener: Screen
+    policy: Policy
+    retriever: Retriever
+    engine: Engine
+    composer: Composer
+    gate: Gate
+    grounding: GroundingChecker
+    moderator: Moderator
+    stage_deadline_s: float = 20.0
+
+    # The stages of a turn
+
+    async def understand(
+        self, text: str, history: Sequence[HistoryMessage], known: Mapping[str, str]
+    ) -> tuple[Screening, Route]:
+        """One pass of the router's model, then screen and declared policy."""
+        prediction, screening = await self.workers.run(
+            self._read, text, known, deadline_s=self.stage_deadline_s
+        )
+        route = self.routes.decide(
+            screening, prediction, history, company_language=self.company.language
+        )
+        return screening, route
+
+    def _read(self, text: str, known: Mapping[str, str]) -> tuple[Prediction, Screening]:
+        prediction = self.router.predict([text])[0]
+        return prediction, self.screener.screen(text, prediction, known)
+
+    async def retrieve(
+        self, query: str, k: int, audiences: Sequence[str], *, floor: bool = True
+    ) -> list[Passage]:
+        def search() -> list[Passage]:
+            return self.retriever.search(query, k, audiences=tuple(audiences), floor=floor)
+
+        return await self.workers.run(search, deadline_s=self.stage_deadline_s)
+
+    def compose(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        history: Sequence[HistoryMessage],
+        released: Sequence[Sentence],
+    ) -> AsyncGenerator[Sentence, None]:
+        prefix = "".join(s.separator + with_marks(s.text, s.cited) for s in released).strip()
+        return self.composer.compose(question, passages, history, prefix)
+
+    @staticmethod
+    def restore(sentence: Sentence, placeholders: Mapping[str, str]) -> Sentence:
+        """The waiting customer's own values in place of their placeholders."""
+        text = sentence.text
+        for placeholder, value in placeholders.items():
+            text = text.replace(placeholder, value)
+        return replace(sentence, text=text)
+
+    # For staff
+
+    async def moderate(self, text: str, side: Side) -> Moderation:
+        return await self.workers.run(
+            self.moderator.moderate, text, side, deadline_s=self.stage_deadline_s
+        )
+
+    async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        """Citations of the passages that support a sentence of a person's text."""
+        known = [
+            Passage(**{name: value for name, value in passage.items() if name != "url"})
+            for passage in passages
+        ]
+
+        def find() -> list[int]:
+            numbers: set[int] = set()
+            for sentence in split_sentences(text):
+                if known and sentence_kind(sentence) is SentenceKind.CLAIM:
+                    result = self.grounding.check(sentence, known)
+                    if result.supported:
+                        numbers |= set(result.passages)
+            return sorted(numbers)
+
+        numbers = await self.workers.run(find, deadline_s=self.stage_deadline_s)
+        return [Citation.of(n, known[n - 1]).as_json() for n in numbers]
+
+    async def classify(self, text: str) -> dict[str, Any]:
+        """Intent, entities, scores and the nearest training examples of one text."""
+        prediction, screening = await self.workers.run(
+            self._read, text, {}, deadline_s=self.stage_deadline_s
+        )
+        route = self.routes.decide(
+            screening, prediction, (), company_language=self.company.language
+        )
+        nearest = await self.workers.run(self.router.nearest, text)
+        return {
+            "intent": prediction.intent,
+            "confidence": round(prediction.confidence, 4),
+            "intents": [
+                {"intent": name, "confidence": round(score, 4)}
+                for name, score in prediction.intents[:5]
+            ],
+            "out_of_scope": prediction.out_of_scope,
+            "out_of_scope_score": round(prediction.out_of_scope_score, 4),
+            "entities": [entity.as_json() for entity in screening.entities],
+            "route": route.as_json(),
+            "tone": screening.tone.value,
+            "language": screening.language.code,
+            "injection": round(screening.injection, 4),
+            "nearest": nearest,
+        }
+
+    @property
+    def toxicity_name(self) -> str:
+        return self.moderator.scorer.name
+
+    def readiness(self) -> dict[str, dict[str, Any]]:
+        """Each part, whether it works, and what is wrong with it if it does not."""
+        try:
+            snapshot = self.retriever.snapshot().name
+            knowledge_problem = self.retriever.store.problem
+        except KnowledgeError as error:
+            snapshot, knowledge_problem = "", str(error)
+        return {
+            "engine": {
+                "ok": True,
+                "name": self.engine.name,
+                "model": self.engine.model_version,
+            },
+            "knowledge": {
+                "ok": bool(snapshot),
+                "snapshot": snapshot,
+                "problem": knowledge_problem,
+            },
+            "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},
+            "policy": {"ok": self.policy.problem is None, "problem": self.policy.problem},
+            "toxicity": {"ok": True, "model": self.toxicity_name},
+            "checks": {"ok": True, "failures": dict(self.gate.failures)},
+        }
+
+    async def close(self) -> None:
+        await self.engine.close()
+        self.workers.close()

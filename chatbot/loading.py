@@ -1,0 +1,71 @@
+"""Builds the ``Desk`` from the settings: every model is loaded here, once per process."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from chatbot.answering.composer import Composer
+from chatbot.answering.engine import load_engine
+from chatbot.answering.prompt import instructions
+from chatbot.company import load_company
+from chatbot.desk import Desk
+from chatbot.errors import SetupError
+from chatbot.routing.language import detect_language
+from chatbot.routing.model import RouterModel, default_weights
+from chatbot.routing.policy import RoutePolicy
+from chatbot.safety.checks import LeakCheck, RulesCheck, ToxicityCheck
+from chatbot.safety.gate import Gate
+from chatbot.safety.grounding import GroundingCheck, load_grounding
+from chatbot.safety.moderation import load_moderator
+from chatbot.safety.policy import Policy
+from chatbot.safety.screen import Screen
+from chatbot.settings import Settings
+from chatbot.workers import Workers
+from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.retriever import Retriever
+from knowledge_base.store import SnapshotStore
+
+
+def load_desk(settings: Settings) -> Desk:
+    """Loads every model. Takes seconds (a minute on the first start). Raises SetupError."""
+    company = load_company(settings.company)
+    routes_file = _company_file(settings.company, "routes.toml")
+    policy_file = _company_file(settings.company, "policy.toml")
+    files = EncoderFiles(settings.encoder)
+    encoder = TransformerEncoder(files)
+    workers = Workers()
+    policy = Policy.load(policy_file)
+    moderator = load_moderator(settings)
+    grounding = load_grounding(encoder, files)
+    engine = load_engine(settings)
+    checks = (
+        ToxicityCheck(moderator),
+        GroundingCheck(grounding),
+        LeakCheck(instructions(company.name)),
+        RulesCheck(policy, company.allowed_domains),
+    )
+    return Desk(
+        company=company,
+        workers=workers,
+        encoder=encoder,
+        router=RouterModel.load(default_weights(), files),
+        routes=RoutePolicy.load(routes_file),
+        screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language),
+        policy=policy,
+        retriever=Retriever(SnapshotStore(settings.knowledge_dir), encoder),
+        engine=engine,
+        composer=Composer(engine, company.name, settings.max_new_tokens, settings.turn_deadline_s),
+        gate=Gate(checks, workers, settings.check_deadline_s),
+        grounding=grounding,
+        moderator=moderator,
+        stage_deadline_s=settings.stage_deadline_s,
+    )
+
+
+def _company_file(folder: Path, name: str) -> Path:
+    path = folder / name
+    if not path.is_file():
+        raise SetupError(
+            f"{path} does not exist; make a company folder with: python -m chatbot init DIR"
+        )
+    return path

@@ -1,0 +1,114 @@
+"""Which of several overlapping spans stands, and how two sources of entities become one list."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Final
+
+from chatbot.types import Entity
+
+PII: Final = frozenset(
+    {
+        "card",
+        "iban",
+        "bank_account",
+        "email",
+        "phone",
+        "order_id",
+        "invoice_id",
+        "person_name",
+        "address",
+        "postcode",
+        "ip",
+        "national_id",
+        "secret",
+        "crypto_wallet",
+    }
+)
+"""Labels that are replaced before anything is stored or prompted; the others (date, money,
+product, plan, place, url) are what a question is about and stay."""
+
+# How specific a label's evidence is: a checksum says more than a shape, a shape more than a word.
+_RANK: Final = {
+    "secret": 14,
+    "iban": 13,
+    "email": 12,
+    "card": 11,
+    "crypto_wallet": 10,
+    "national_id": 9,
+    "bank_account": 9,
+    "invoice_id": 8,
+    "order_id": 8,
+    "ip": 7,
+    "date": 6,
+    "phone": 5,
+    "money": 4,
+    "address": 4,
+    "postcode": 3,
+    "url": 2,
+    "person_name": 1,
+}
+_FROM_COMPANY: Final = 20  # a pattern that the company declared is a fact, not a guess
+
+
+def resolve(found: Iterable[Entity]) -> list[Entity]:
+    """Entities without overlap, by position: the most specific label wins, then the longest.
+
+    A longer span of lower rank still wins where it holds the other one as its part, unless
+    it is no PII and the part is (an e-mail address in a link is hidden all the same).
+    """
+    kept: list[Entity] = []
+    taken: list[tuple[int, int]] = []
+    for entity in sorted(_without_parts(list(found)), key=_order):
+        if all(entity.end <= start or entity.start >= end for start, end in taken):
+            kept.append(entity)
+            taken.append((entity.start, entity.end))
+    return sorted(kept, key=lambda e: e.start)
+
+
+def merge_entities(pattern: Sequence[Entity], model: Sequence[Entity]) -> tuple[Entity, ...]:
+    """Patterns and the router's spans without overlap.
+
+    A pattern wins over the model, since it has validated what it found, except where the
+    model's span holds the pattern's whole and calls it the same.
+    """
+    wider = [
+        m
+        for m in model
+        if any(m.label == p.label and m.start <= p.start and p.end <= m.end for p in pattern)
+    ]
+    kept = [
+        *wider,
+        *(p for p in pattern if not any(_overlap(p, m) for m in wider)),
+    ]
+    for entity in model:
+        if entity.start < entity.end and not any(_overlap(entity, other) for other in kept):
+            kept.append(entity)
+    return tuple(sorted(kept, key=lambda e: e.start))
+
+
+def canonical(text: str) -> str:
+    """Two ways to write one value compare equal: letters and digits only, case folded."""
+    return "".join(c for c in text.casefold() if c.isalnum())
+
+
+def _order(entity: Entity) -> tuple[int, int, int]:
+    rank = _FROM_COMPANY if entity.source == "company" else _RANK.get(entity.label, 0)
+    return -rank, -(entity.end - entity.start), entity.start
+
+
+def _without_parts(found: list[Entity]) -> list[Entity]:
+    """Drops what lies inside an address or a secret; a link never swallows PII."""
+    whole = [e for e in found if e.label in {"address", "secret"}]
+    return [
+        e
+        for e in found
+        if not any(
+            w is not e and w.label != e.label and w.start <= e.start and e.end <= w.end
+            for w in whole
+        )
+    ]
+
+
+def _overlap(one: Entity, other: Entity) -> bool:
+    return one.start < other.end and other.start < one.end

@@ -1,0 +1,137 @@
+"""Personal data in a text: found once, replaced by typed placeholders, put back for its owner.
+
+``find_entities`` reads at most MAX_READ characters; ``redact`` cuts what lies beyond, because
+what nobody has looked at must not reach a prompt, a log or an export.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from functools import lru_cache
+from typing import Final
+
+from chatbot.safety.entities import PII, canonical, merge_entities, resolve
+from chatbot.safety.pii_national import find_by_presidio, find_other_ids, load_recognisers
+from chatbot.safety.pii_numbers import find_bank_accounts, find_cards, find_ibans, find_phones
+from chatbot.safety.pii_patterns import (
+    find_emails,
+    find_invoices,
+    find_orders,
+    find_places_to_live,
+    find_secrets,
+    find_titled_names,
+    find_urls,
+)
+from chatbot.safety.pii_values import find_dates, find_money
+from chatbot.safety.readable import MAX_READ, readable
+from chatbot.types import Entity
+
+__all__ = [
+    "CUT",
+    "MAX_READ",
+    "PII",
+    "find_entities",
+    "load_recognisers",
+    "merge_entities",
+    "redact",
+    "restore",
+]
+
+CUT: Final = " [the rest was too long to read]"
+_PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z_]{1,30})_(\d{1,6})>")
+
+
+def find_entities(text: str, order_ids: Sequence[str] = ()) -> list[Entity]:
+    """Entities of the text without overlap, by position; spans refer to the text as sent.
+
+    ``order_ids`` are the company's own patterns (``policy.toml``). Nothing beyond the first
+    MAX_READ characters is found.
+    """
+    seen = readable(text)
+    plain = seen.text
+    found = [
+        *find_secrets(plain),
+        *find_emails(plain),
+        *find_urls(plain),
+        *find_places_to_live(plain),
+        *find_titled_names(plain),
+        *find_money(plain),
+    ]
+    if any(c.isdigit() for c in plain):
+        found += [
+            *find_orders(plain, _compiled(tuple(order_ids))),
+            *find_invoices(plain),
+            *find_ibans(plain),
+            *find_cards(plain),
+            *find_bank_accounts(plain),
+            *find_by_presidio(plain),
+            *find_other_ids(plain),
+            *find_phones(plain),
+            *find_dates(plain),
+        ]
+    entities = resolve(found)
+    if seen.offsets is None:
+        return entities
+    return [_as_sent(entity, *seen.span(entity.start, entity.end), text) for entity in entities]
+
+
+def redact(
+    text: str, entities: Sequence[Entity], known: Mapping[str, str]
+) -> tuple[str, dict[str, str]]:
+    """The text with PII as ``<ORDER_ID_1>``, and placeholder -> raw text for what it holds.
+
+    ``known`` are the conversation's placeholders so far: a value that has one keeps it.
+    """
+    by_value = {(_label_of(name), canonical(raw)): name for name, raw in known.items()}
+    highest: dict[str, int] = {}
+    for name in (*known, *(m[0] for m in _PLACEHOLDER.finditer(text))):
+        label = _label_of(name)
+        highest[label] = max(highest.get(label, 0), _number_of(name))
+    used: dict[str, str] = {}
+    pieces: list[str] = []
+    position = 0
+    for entity in sorted(entities, key=lambda e: e.start):
+        if entity.label not in PII or entity.start < position:
+            continue
+        label = entity.label.upper()
+        key = (label, canonical(entity.text))
+        name = by_value.get(key)
+        if name is None:
+            highest[label] = highest.get(label, 0) + 1
+            name = by_value[key] = f"<{label}_{highest[label]}>"
+        used[name] = known.get(name, entity.text)
+        pieces += [text[position : entity.start], name]
+        position = entity.end
+    pieces.append(text[position : max(position, MAX_READ)])
+    return "".join(pieces) + (CUT if len(text) > MAX_READ else ""), used
+
+
+def restore(text: str, placeholders: Mapping[str, str]) -> str:
+    """Placeholders as their values again; one that is not in the map stays as it is."""
+    return _PLACEHOLDER.sub(lambda match: placeholders.get(match[0], match[0]), text)
+
+
+def unresolved(text: str) -> list[str]:
+    """Placeholders in the text, which stand for nothing once ``restore`` has been called."""
+    return [match[0] for match in _PLACEHOLDER.finditer(text) if match[1].lower() in PII]
+
+
+@lru_cache(maxsize=16)
+def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
+    return tuple(re.compile(pattern, re.I) for pattern in patterns)
+
+
+def _as_sent(entity: Entity, start: int, end: int, text: str) -> Entity:
+    return Entity(
+        entity.label, start, end, text[start:end], entity.value, entity.source, entity.score
+    )
+
+
+def _label_of(name: str) -> str:
+    return name.strip("<>").rpartition("_")[0]
+
+
+def _number_of(name: str) -> int:
+    number = name.strip("<>").rpartition("_")[2]
+    return int(number) if number.isdecimal() else 0

@@ -1,0 +1,172 @@
+"""Toxicity scores of texts, through the real ``Detoxify`` class.
+
+Detoxify cuts at 512 tokens in silence, fails on an empty list and returns scalars for one text;
+``DetoxifyScorer`` windows long text, reads every normalised view, and answers in one shape.
+"""
+
+from __future__ import annotations
+
+import logging
+import math
+import threading
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Protocol
+
+from chatbot.errors import SetupError, Unavailable
+from chatbot.safety.checkpoint import NAMED_MODELS, prepare_toxicity
+from chatbot.safety.views import model_text, scoring_views
+
+if TYPE_CHECKING:
+    from chatbot.settings import Settings
+
+log = logging.getLogger(__name__)
+
+CATEGORIES = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
+MAX_CHARS = 20_000
+"""Longer text is not scored but reported: at 60 windows a text the gate's deadline would pass.
+A customer's message has 4,000 characters at most (``max_message_chars``), an answer far fewer."""
+WINDOW_TOKENS = 256
+"""Half of what the encoder can read: in a longer window one insult drowns in the average."""
+WINDOW_OVERLAP = 64
+BATCH = 32
+
+
+class ScoreUnreadable(Unavailable):
+    """A score is missing, not a number or outside 0..1; the gate holds on it."""
+
+
+class TextTooLong(ScoreUnreadable):
+    """The text is longer than ``MAX_CHARS``; nothing of it was scored."""
+
+
+class ToxicityScorer(Protocol):
+    """Scores texts by category."""
+
+    @property
+    def name(self) -> str: ...
+
+    def score(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """For each text, category -> 0..1, the worst over its views and windows."""
+        ...
+
+
+class DetoxifyScorer:
+    """A Detoxify model behind a lock; safe to call from several threads.
+
+    ``checkpoint`` is a file that ``prepare_toxicity`` has checked, ``model`` one of Detoxify's
+    own names, which it downloads. ``views=False`` scores the text as sent, alone.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path | None = None,
+        *,
+        model: str = "original",
+        views: bool = True,
+        batch: int = BATCH,
+    ) -> None:
+        from detoxify import Detoxify
+        from transformers.utils import logging as transformers_logging
+
+        transformers_logging.disable_progress_bar()  # a bar for a load of 0.3 s hides real messages
+        try:
+            self._detoxify: Any = (
+                Detoxify(checkpoint=str(checkpoint)) if checkpoint else Detoxify(model)
+            )
+        except Exception as error:  # torch, transformers and urllib raise a dozen types here
+            raise SetupError(
+                f"Detoxify cannot load {checkpoint or model!r} ({type(error).__name__}: {error}); "
+                "set CHATBOT_TOXICITY_MODEL=default for the model that needs no network"
+            ) from error
+        self._detoxify.model.eval()
+        classes = set(self._detoxify.class_names)
+        if "toxicity" not in classes:
+            raise SetupError(
+                f"{checkpoint or model} knows the classes {sorted(classes)}, but 'toxic' or "
+                "'toxicity' is needed; set CHATBOT_TOXICITY_MODEL=default"
+            )
+        self._own = checkpoint is not None
+        self._views = views
+        self._batch = batch
+        self._lock = threading.Lock()
+        self.name = f"detoxify:{checkpoint.parent.name if checkpoint else model}"
+
+    def score(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        """Raises TextTooLong before scoring anything, ScoreUnreadable for a broken score."""
+        for text in texts:
+            if len(text) > MAX_CHARS:
+                raise TextTooLong(
+                    f"a text of {len(text)} characters is not scored; the limit is {MAX_CHARS}"
+                )
+        pieces: list[str] = []
+        owners: list[int] = []
+        with self._lock:  # fast tokenizers are not safe to share between threads either
+            for owner, text in enumerate(texts):
+                for piece in self._pieces(text):
+                    pieces.append(piece)
+                    owners.append(owner)
+            scored = self._predict(pieces)
+        worst: list[dict[str, float]] = [dict.fromkeys(CATEGORIES, 0.0) for _ in texts]
+        for owner, scores in zip(owners, scored, strict=True):
+            for category, value in scores.items():
+                worst[owner][category] = max(worst[owner].get(category, 0.0), value)
+        return worst
+
+    def _pieces(self, text: str) -> list[str]:
+        """Distinct windows of all views; none for a text without a visible character."""
+        views = scoring_views(text) if self._views else (text,)
+        pieces: dict[str, None] = {}
+        for view in views:
+            read = model_text(view)
+            if read.strip():
+                for window in self._windows(read):
+                    pieces[window] = None
+        return list(pieces)
+
+    def _windows(self, text: str) -> list[str]:
+        """The text, or overlapping parts of it of at most WINDOW_TOKENS tokens each."""
+        if len(text) < WINDOW_TOKENS:  # a token has at least one character
+            return [text]
+        offsets = self._detoxify.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )["offset_mapping"]
+        if len(offsets) <= WINDOW_TOKENS:
+            return [text]
+        windows = []
+        for start in range(0, len(offsets) - WINDOW_OVERLAP, WINDOW_TOKENS - WINDOW_OVERLAP):
+            last = min(start + WINDOW_TOKENS, len(offsets)) - 1
+            windows.append(text[offsets[start][0] : offsets[last][1]])
+        return windows
+
+    def _predict(self, pieces: Sequence[str]) -> list[dict[str, float]]:
+        order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))  # less padding
+        scored: list[dict[str, float]] = [{} for _ in pieces]
+        for start in range(0, len(order), self._batch):
+            rows = order[start : start + self._batch]
+            columns = self._detoxify.predict([pieces[i] for i in rows])
+            for category, values in columns.items():
+                values = values if isinstance(values, list) else [values]  # noqa: PLW2901
+                if len(values) != len(rows):
+                    raise ScoreUnreadable(
+                        f"{self.name} gave {len(values)} scores of {category} for {len(rows)} texts"
+                    )
+                for row, value in zip(rows, values, strict=True):
+                    scored[row][category] = _readable(value, category, self.name)
+        return scored
+
+
+def load_scorer(settings: Settings) -> DetoxifyScorer:
+    """The scorer that ``settings.toxicity_model`` asks for.
+
+    Raises SetupError naming file or name and remedy.
+    """
+    if settings.toxicity_model in NAMED_MODELS:
+        return DetoxifyScorer(model=settings.toxicity_model)
+    return DetoxifyScorer(prepare_toxicity(settings))
+
+
+def _readable(value: object, category: str, name: str) -> float:
+    if not isinstance(value, float) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
+        raise ScoreUnreadable(f"{name} gave {value!r} as score of {category}; 0..1 is needed")
+    return value

@@ -1,0 +1,2 @@
+/** Entry of the console: see console/main.js. */
+import "./console/main.js";

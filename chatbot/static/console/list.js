@@ -1,0 +1,116 @@
+/**
+ * A list of rows of one height that draws only what is in view: 5,000 rows cost as much as 30.
+ * It is a listbox: one tab stop, the arrows (and j, k) move, aria-posinset tells the place.
+ */
+import { h } from "../lib/dom.js";
+
+const OVERSCAN = 6;
+
+export class WindowedList {
+  #drawn = new Map();
+  rows = [];
+  selected = null;
+
+  /** renderRow(row) -> Node for the inside of an option; tick(row, node) updates it in place. */
+  constructor({ label, height, renderRow, tick = () => {}, onSelect, onOpen }) {
+    Object.assign(this, { height, renderRow, tick, onSelect, onOpen });
+    this.canvas = h("div.canvas", { role: "presentation" });
+    this.node = h("div.rows", { role: "listbox", "aria-label": label, tabindex: "0" }, this.canvas);
+    this.node.addEventListener("scroll", () => this.#draw(), { passive: true });
+    this.node.addEventListener("keydown", (event) => this.#key(event));
+    new ResizeObserver(() => this.#draw()).observe(this.node);
+  }
+
+  /** Rows are {id, ...}. An unchanged row (same `stamp`) keeps its node. */
+  show(rows) {
+    this.rows = rows;
+    this.canvas.style.setProperty("block-size", `${rows.length * this.height}px`);
+    // A listbox without options is not a listbox to a screen reader.
+    this.node.setAttribute("role", rows.length ? "listbox" : "group");
+    this.canvas.toggleAttribute("hidden", !rows.length);
+    this.#draw(true);
+  }
+
+  index(id = this.selected) {
+    return this.rows.findIndex((row) => row.id === id);
+  }
+
+  select(id, { focus = false, tell = true } = {}) {
+    this.selected = id;
+    const index = this.index();
+    if (index >= 0) {
+      const top = index * this.height;
+      const { scrollTop, clientHeight } = this.node;
+      if (top < scrollTop) this.node.scrollTop = top;
+      else if (top + this.height > scrollTop + clientHeight) {
+        this.node.scrollTop = top + this.height - clientHeight;
+      }
+    }
+    this.#draw();
+    if (focus) this.node.focus();
+    if (tell && index >= 0) this.onSelect(this.rows[index]);
+  }
+
+  move(step) {
+    if (!this.rows.length) return;
+    const at = this.index();
+    const next = at < 0 ? 0 : Math.min(this.rows.length - 1, Math.max(0, at + step));
+    this.select(this.rows[next].id);
+  }
+
+  refresh() {
+    for (const [id, { node, row }] of this.#drawn) this.tick(row, node, id);
+  }
+
+  #key(event) {
+    const page = Math.max(1, Math.floor(this.node.clientHeight / this.height) - 1);
+    const step = { ArrowDown: 1, ArrowUp: -1, PageDown: page, PageUp: -page,
+      Home: -this.rows.length, End: this.rows.length }[event.key];
+    if (step === undefined) return;
+    event.preventDefault();
+    this.move(step);
+  }
+
+  #draw(changed = false) {
+    const first = Math.max(0, Math.floor(this.node.scrollTop / this.height) - OVERSCAN);
+    const count = Math.ceil(this.node.clientHeight / this.height) + 2 * OVERSCAN;
+    const visible = new Map();
+    for (let i = first; i < Math.min(this.rows.length, first + count); i += 1) {
+      visible.set(this.rows[i].id, i);
+    }
+    const at = this.index();
+    if (at >= 0) visible.set(this.selected, at); // aria-activedescendant needs it drawn
+    for (const [id, { node }] of this.#drawn) {
+      if (!visible.has(id)) {
+        node.remove();
+        this.#drawn.delete(id);
+      }
+    }
+    for (const [id, index] of [...visible].sort((a, b) => a[1] - b[1])) {
+      this.#option(id, index, changed);
+    }
+    if (at >= 0) this.node.setAttribute("aria-activedescendant", `option-${this.selected}`);
+    else this.node.removeAttribute("aria-activedescendant");
+  }
+
+  #option(id, index, changed) {
+    const row = this.rows[index];
+    let drawn = this.#drawn.get(id);
+    if (!drawn) {
+      const node = h("div.option", { role: "option", id: `option-${id}`,
+        onclick: () => this.select(id), ondblclick: () => this.onOpen(this.rows[this.index(id)]) });
+      drawn = { node, row: null };
+      this.#drawn.set(id, drawn);
+      this.canvas.append(node);
+    }
+    if (!drawn.row || (changed && drawn.row.stamp !== row.stamp)) {
+      drawn.node.replaceChildren(this.renderRow(row));
+    }
+    drawn.row = row;
+    drawn.node.style.setProperty("transform", `translateY(${index * this.height}px)`);
+    drawn.node.setAttribute("aria-posinset", String(index + 1));
+    drawn.node.setAttribute("aria-setsize", String(this.rows.length));
+    drawn.node.setAttribute("aria-selected", String(id === this.selected));
+    this.tick(row, drawn.node, id);
+  }
+}

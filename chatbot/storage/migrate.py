@@ -1,0 +1,55 @@
+"""Brings a database to the newest schema; run at every start, safe with several workers."""
+
+from __future__ import annotations
+
+import fcntl
+import sqlite3
+from pathlib import Path
+
+from alembic import command
+from alembic.config import Config
+from sqlalchemy import create_engine, text
+from sqlalchemy.exc import SQLAlchemyError
+
+from chatbot.errors import SetupError
+
+_ADVISORY_LOCK = 7_305_551  # any constant: one migration at a time on PostgreSQL
+
+
+def _sync_url(url: str) -> str:
+    return url.replace("sqlite+aiosqlite", "sqlite").replace(
+        "postgresql+asyncpg", "postgresql+psycopg"
+    )
+
+
+def alembic_config() -> Config:
+    config = Config()
+    config.set_main_option("script_location", str(Path(__file__).parent / "migrations"))
+    return config
+
+
+def migrate(url: str, data_dir: Path) -> None:
+    """Upgrades to head. Raises SetupError for an unwritable or unreachable database."""
+    config = alembic_config()
+    try:
+        data_dir.mkdir(parents=True, exist_ok=True)
+        engine = create_engine(_sync_url(url))
+        with (data_dir / "migrate.lock").open("w") as lock, engine.begin() as connection:
+            fcntl.flock(lock, fcntl.LOCK_EX)
+            if connection.dialect.name == "postgresql":
+                connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
+            config.attributes["connection"] = connection
+            command.upgrade(config, "head")
+        engine.dispose()
+    except (SQLAlchemyError, sqlite3.Error) as error:
+        cause = str(getattr(error, "orig", None) or error).splitlines()[0]
+        raise SetupError(f"the database {_safe(url)} cannot be opened: {cause}") from None
+    except OSError as error:
+        raise SetupError(
+            f"the data directory {data_dir} cannot be written: {error.strerror}; "
+            "set CHATBOT_DATA_DIR to a folder that this user may write"
+        ) from None
+
+
+def _safe(url: str) -> str:
+    return url.rsplit("@", maxsplit=1)[-1] if "@" in url else url

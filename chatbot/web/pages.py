@@ -1,0 +1,90 @@
+"""Pages and static files: demo shop, console, assist panel, widget, help articles."""
+
+from __future__ import annotations
+
+import html
+from pathlib import Path
+
+from fastapi import APIRouter
+from fastapi.responses import FileResponse, HTMLResponse, Response
+from markdown_it import MarkdownIt
+
+from chatbot.errors import NotFound
+from chatbot.web.context import Ctx
+from knowledge_base.chunking import slugify
+
+router = APIRouter(include_in_schema=False)
+
+STATIC = Path(__file__).parent.parent / "static"
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
+
+PAGE_HEADERS = {
+    "Content-Security-Policy": "default-src 'self'; img-src 'self' data:; object-src 'none'; "
+    "base-uri 'none'; frame-ancestors 'self'",
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+}
+
+
+def _page(name: str, values: dict[str, str] | None = None) -> HTMLResponse:
+    text = (STATIC / name).read_text(encoding="utf-8")
+    for key, value in (values or {}).items():
+        text = text.replace("{{" + key + "}}", html.escape(value, quote=True))
+    return HTMLResponse(text, headers=PAGE_HEADERS)
+
+
+@router.get("/")
+async def shop(ctx: Ctx) -> HTMLResponse:
+    values = {"WIDGET_KEY": ctx.demo_widget_key, "COMPANY": ctx.office.company.name}
+    return _page("shop.html", values)
+
+
+@router.get("/console")
+async def console(ctx: Ctx) -> HTMLResponse:
+    return _page("console.html", {"COMPANY": ctx.office.company.name})
+
+
+@router.get("/assist/panel")
+async def assist_panel(ctx: Ctx) -> HTMLResponse:
+    return _page("assist.html", {"COMPANY": ctx.office.company.name})
+
+
+@router.get("/widget.js")
+async def widget() -> Response:
+    """A module that other sites load: it may be fetched from anywhere."""
+    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
+    return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=headers)
+
+
+@router.get("/articles/{reference}")
+async def article(reference: str, ctx: Ctx) -> HTMLResponse:
+    """The cited version of a public article; internal ones do not exist here."""
+    identity, _, version = reference.rpartition("@")
+    found = await ctx.desk.workers.run(ctx.desk.retriever.article, identity, version)
+    if found is None or found.audience != "public":
+        raise NotFound(f"there is no public article {reference!r}")
+    body = _MARKDOWN.render(found.text)
+    body = _with_anchors(body)
+    page = (STATIC / "article.html").read_text(encoding="utf-8")
+    for key, value in {
+        "TITLE": html.escape(found.title),
+        "COMPANY": html.escape(ctx.office.company.name),
+        "VERSION": html.escape(version),
+        "BODY": body,
+    }.items():
+        page = page.replace("{{" + key + "}}", value)
+    return HTMLResponse(page, headers=PAGE_HEADERS | {"Cache-Control": "max-age=3600"})
+
+
+def _with_anchors(body: str) -> str:
+    """Gives each heading the id that citations link to."""
+    lines = []
+    for line in body.split("\n"):
+        for level in ("1", "2", "3", "4"):
+            start, end = f"<h{level}>", f"</h{level}>"
+            if line.startswith(start) and line.endswith(end):
+                inner = line[len(start) : -len(end)]
+                anchor = slugify(html.unescape(inner))
+                line = f'<h{level} id="{html.escape(anchor, quote=True)}">{inner}{end}'  # noqa: PLW2901
+        lines.append(line)
+    return "\n".join(lines)

@@ -1,0 +1,93 @@
+"""Rows to tensors: batches of like length, with noise drawn anew in each epoch."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+from chatbot.routing.tags import IGNORED, Span, encode_tags
+from chatbot.routing.tokens import Tokens
+from finetune.router_augment import augment
+from finetune.router_data import OUT_OF_SCOPE, RouterRow
+
+POOL_BATCHES = 50  # rows sorted by length within this many batches: little padding, still mixed
+
+
+@dataclass(frozen=True, slots=True)
+class Batch:
+    """``rows`` maps each window to its text; targets are class ids, or 0/1 per output."""
+
+    ids: Tensor
+    mask: Tensor
+    rows: Tensor
+    intents: Tensor
+    tags: Tensor | None
+
+
+@dataclass(frozen=True, slots=True)
+class Labels:
+    """The order of the heads' outputs."""
+
+    intents: tuple[str, ...]
+    learned_scope: bool
+    entities: tuple[str, ...]
+    multi_label: bool
+
+    @property
+    def outputs(self) -> tuple[str, ...]:
+        return (*self.intents, OUT_OF_SCOPE) if self.learned_scope else self.intents
+
+    def target(self, row: RouterRow) -> list[int]:
+        """0/1 for each output."""
+        return [int(name in row.intents) for name in self.outputs]
+
+
+def tensors(
+    rows: Sequence[RouterRow], labels: Labels, tokens: Tokens, *, noise: float, rng: random.Random
+) -> Batch:
+    texts = []
+    for row in rows:
+        spans: list[Span] = [(e.start, e.end, e.label) for e in row.entities]
+        texts.append(augment(row.text, spans, rng) if rng.random() < noise else row.text)
+    windows = tokens.windows(texts)
+    ids, mask = tokens.arrays(windows)
+    tags = None
+    if labels.entities:
+        tags = torch.full(ids.shape, IGNORED, dtype=torch.long)
+        for place, window in enumerate(windows):
+            spans = [(e.start, e.end, e.label) for e in rows[window.row].entities]
+            encoded = encode_tags(window.offsets, spans, labels.entities)
+            tags[place, : len(encoded)] = torch.tensor(encoded)
+    targets = torch.tensor([labels.target(row) for row in rows])
+    return Batch(
+        torch.from_numpy(ids),
+        torch.from_numpy(mask),
+        torch.tensor([w.row for w in windows]),
+        targets if labels.multi_label else targets.argmax(dim=1),
+        tags,
+    )
+
+
+def epoch(
+    rows: Sequence[RouterRow],
+    labels: Labels,
+    tokens: Tokens,
+    *,
+    size: int,
+    noise: float,
+    rng: random.Random,
+) -> Iterator[Batch]:
+    """The batches of one epoch, in the order that ``rng`` draws."""
+    order = list(rows)
+    rng.shuffle(order)
+    groups: list[list[RouterRow]] = []
+    for first in range(0, len(order), size * POOL_BATCHES):
+        pool = sorted(order[first : first + size * POOL_BATCHES], key=lambda r: len(r.text))
+        groups += [pool[i : i + size] for i in range(0, len(pool), size)]
+    rng.shuffle(groups)
+    for group in groups:
+        yield tensors(group, labels, tokens, noise=noise, rng=rng)

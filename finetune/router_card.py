@@ -1,0 +1,58 @@
+"""The model card that lies beside a trained router."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from chatbot.routing.artifact import Manifest
+from finetune.router_config import RouterConfig
+
+NAMES = {
+    "intent_accuracy": "intent accuracy, refused counted as wrong",
+    "intent_accuracy_no_rejection": "intent accuracy, nothing refused",
+    "macro_f1": "macro F1 of intents",
+    "micro_f1": "micro F1 of intents",
+    "oos_auroc": "out-of-scope AUROC",
+    "oos_recall": "out-of-scope recall",
+    "ece": "expected calibration error",
+    "entity_f1": "entity F1, exact spans",
+    "n": "rows",
+}
+
+
+def model_card(config: RouterConfig, manifest: Manifest, metrics: dict[str, Any]) -> str:
+    """Markdown: data, command, seed and dev figures; notes beside the data are added whole."""
+    dev = "\n".join(
+        f"| {NAMES[key]} | {value:.4f} |"
+        if isinstance(value, float)
+        else f"| {NAMES[key]} | {value} |"
+        for key, value in metrics["dev"].items()
+        if value is not None
+    )
+    option = f" --eval {config.eval.name}" if config.eval else ""
+    notes = config.train.with_name("SOURCES.md")
+    sources = notes.read_text(encoding="utf-8") if notes.is_file() else ""
+    return f"""# Router
+
+LoRA adapter (rank {manifest.lora_rank}, every linear layer) and two heads on
+{manifest.encoder} ({manifest.encoder_digest}): {len(manifest.intents)} intents,
+{len(manifest.entity_labels)} entity labels. Stored as fp16 safetensors.
+
+    python -m finetune router --train {config.train.name}{option} --out {config.out.name} --seed {config.seed}
+
+{metrics["train_rows"]} training rows, SHA-256 of the file {manifest.train_sha256}.
+
+## Figures on the {metrics["dev_rows"]} dev rows
+These rows chose the epoch, the temperature and the thresholds, so they flatter a little.
+
+| figure | value |
+|---|---|
+{dev}
+
+Temperature {manifest.temperature:.3f}; acts from confidence {manifest.bands.act:.2f}, asks
+below it, trusts nothing under {manifest.bands.clarify:.2f}.
+
+Intents: {", ".join(manifest.intents)}.
+Entities: {", ".join(manifest.entity_labels) or "none"}.
+
+{sources}"""

@@ -1,0 +1,269 @@
+"""Labelled rows for the router, read strictly: every problem is reported with its row.
+
+Rows are JSONL or CSV with ``text``, ``intent`` (a string, or a list for several) and
+optional ``entities`` [{"start","end","label"}] in characters of ``text``.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import re
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatbot.errors import BadInput
+
+OUT_OF_SCOPE = "out_of_scope"
+MAX_REPORTED = 20  # problems shown at once; a person mends these and runs again
+MAX_TEXT_CHARS = 20_000  # far beyond any message: such a row is a file read wrongly
+
+
+@dataclass(frozen=True, slots=True)
+class EntitySpan:
+    start: int
+    end: int
+    label: str
+
+
+@dataclass(frozen=True, slots=True)
+class RouterRow:
+    """``number`` is the line in JSONL and the record in CSV, the header being 1."""
+
+    number: int
+    text: str
+    intents: tuple[str, ...]
+    entities: tuple[EntitySpan, ...] = ()
+
+    @property
+    def out_of_scope(self) -> bool:
+        return OUT_OF_SCOPE in self.intents
+
+
+@dataclass(frozen=True)
+class RouterData:
+    rows: tuple[RouterRow, ...]
+    multi_label: bool
+    skipped: tuple[str, ...] = ()
+    """What ``skip_bad_rows`` left out, one line a row."""
+
+    @property
+    def intents(self) -> tuple[str, ...]:
+        """Sorted, without ``out_of_scope``."""
+        return tuple(sorted({i for r in self.rows for i in r.intents} - {OUT_OF_SCOPE}))
+
+    @property
+    def entity_labels(self) -> tuple[str, ...]:
+        return tuple(sorted({e.label for r in self.rows for e in r.entities}))
+
+
+def read_rows(path: Path, *, skip_bad_rows: bool = False) -> RouterData:
+    """All rows of ``path``. Raises BadInput naming up to 20 bad rows.
+
+    With ``skip_bad_rows`` they are left out and listed in ``skipped``; problems of the whole
+    file (no rows, two spellings of a label) raise all the same.
+    """
+    problems: list[tuple[int, str]] = []
+    rows: list[RouterRow] = []
+    multi_label = False
+    for number, record in _records(path):
+        try:
+            row = _row(number, record)
+        except ValueError as error:
+            problems.append((number, str(error)))
+            continue
+        multi_label = multi_label or isinstance(record["intent"], list)
+        rows.append(row)
+    problems += [(r.number, p) for r in rows if (p := _broken_word(r, rows))]
+    if problems and not skip_bad_rows:
+        raise BadInput(_report(path, sorted(problems)))
+    bad = {number for number, _ in problems}
+    kept = tuple(r for r in rows if r.number not in bad)
+    if not kept:
+        raise BadInput(f"{path}: no usable row; needed are text, intent and optional entities")
+    _check_spellings(path, kept)
+    skipped = tuple(f"row {number}: {problem}" for number, problem in sorted(problems))
+    return RouterData(kept, multi_label, skipped)
+
+
+def check_training(path: Path, data: RouterData) -> None:
+    """Raises BadInput when no model can be trained: one-example or fewer than two intents."""
+    counts = Counter(intent for row in data.rows for intent in row.intents)
+    single = [
+        (row.number, f"intent {intent!r} has this one example; write at least one more")
+        for row in data.rows
+        for intent in row.intents
+        if counts[intent] == 1 and intent != OUT_OF_SCOPE
+    ]
+    if single:
+        raise BadInput(_report(path, single, skippable=False))
+    if len(data.intents) < 2:
+        raise BadInput(f"{path}: {len(data.intents)} intent besides out_of_scope; two are needed")
+
+
+def check_known(
+    path: Path, data: RouterData, intents: Sequence[str], entity_labels: Sequence[str]
+) -> None:
+    """Raises BadInput for labels that the model was not trained on."""
+    known = {*intents, OUT_OF_SCOPE}
+    unknown = [
+        (row.number, f"unknown intent {intent!r}; the model knows {_some(intents)}")
+        for row in data.rows
+        for intent in row.intents
+        if intent not in known
+    ]
+    unknown += [
+        (row.number, f"unknown entity label {e.label!r}; the model knows {_some(entity_labels)}")
+        for row in data.rows
+        for e in row.entities
+        if e.label not in entity_labels
+    ]
+    if unknown:
+        raise BadInput(_report(path, sorted(unknown), skippable=False))
+
+
+def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
+    if not path.is_file():
+        raise BadInput(f"{path}: no such file")
+    try:
+        content = path.read_text(encoding="utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise BadInput(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
+    if path.suffix == ".csv":
+        yield from _csv_records(path, content)
+        return
+    for number, line in enumerate(content.split("\n"), start=1):
+        if line.strip():
+            try:
+                record = json.loads(line)
+            except json.JSONDecodeError as error:
+                record = {"": f"not JSON ({error.msg} at column {error.colno})"}
+            yield number, record if isinstance(record, dict) else {"": "not a JSON object"}
+
+
+def _csv_records(path: Path, content: str) -> Iterator[tuple[int, dict[str, Any]]]:
+    reader = csv.DictReader(content.splitlines(keepends=True))
+    columns = reader.fieldnames or []
+    missing = [c for c in ("text", "intent") if c not in columns]
+    if missing:
+        raise BadInput(
+            f"{path}: column {' and '.join(missing)} missing in row 1; found {', '.join(columns)}"
+        )
+    for number, record in enumerate(reader, start=2):
+        found: dict[str, Any] = {"text": record["text"], "intent": record["intent"]}
+        try:
+            if (record["intent"] or "").lstrip().startswith("["):
+                found["intent"] = json.loads(record["intent"])
+            if (record.get("entities") or "").strip():
+                found["entities"] = json.loads(record["entities"])
+        except json.JSONDecodeError as error:
+            found = {"": f"a list column is not JSON ({error.msg})"}
+        yield number, found
+
+
+def _row(number: int, record: dict[str, Any]) -> RouterRow:
+    if "" in record:
+        raise ValueError(record[""])
+    for key in ("text", "intent"):
+        if key not in record:
+            raise ValueError(f"{key!r} is missing")
+    text, intent = record["text"], record["intent"]
+    if not isinstance(text, str) or not text.strip():
+        raise ValueError("text is empty")
+    if len(text) > MAX_TEXT_CHARS:
+        raise ValueError(f"text has {len(text)} characters; at most {MAX_TEXT_CHARS}")
+    intents = tuple(intent) if isinstance(intent, list) else (intent,)
+    if not all(isinstance(i, str) and i.strip() == i and i for i in intents):
+        raise ValueError(f"intent {intent!r} must be a name, or a list of names")
+    if OUT_OF_SCOPE in intents and len(intents) > 1:
+        raise ValueError(f"{OUT_OF_SCOPE} stands beside {_some(intents)}; it must stand alone")
+    spans = tuple(_span(text, s) for s in record.get("entities") or ())
+    ordered = tuple(sorted(spans, key=lambda s: (s.start, s.end)))
+    for left, right in zip(ordered, ordered[1:], strict=False):
+        if right.start < left.end:
+            raise ValueError(
+                f"entities {left.label} {left.start}-{left.end} and "
+                f"{right.label} {right.start}-{right.end} overlap"
+            )
+    return RouterRow(number, text, tuple(dict.fromkeys(intents)), ordered)
+
+
+def _span(text: str, raw: Any) -> EntitySpan:
+    try:
+        start, end, label = raw["start"], raw["end"], raw["label"]
+    except (TypeError, KeyError):
+        raise ValueError(f"entity {raw!r} needs start, end and label") from None
+    if not isinstance(label, str) or not label.strip():
+        raise ValueError(f"entity {raw!r} has no label")
+    if type(start) is not int or type(end) is not int:
+        raise ValueError(f"entity {label}: start and end must be whole numbers")
+    if not 0 <= start < end <= len(text):
+        raise ValueError(f"entity {label} {start}-{end} lies outside 0-{len(text)}")
+    piece = text[start:end]
+    if piece != piece.strip():
+        raise ValueError(
+            f"entity {label} {start}-{end} is {piece!r}: it begins or ends with a space "
+            "(off by one?)"
+        )
+    if "text" in raw and raw["text"] != piece:
+        raise ValueError(f"entity {label} {start}-{end} is {piece!r}, not {raw['text']!r}")
+    return EntitySpan(start, end, label)
+
+
+def _broken_word(row: RouterRow, rows: Sequence[RouterRow]) -> str | None:
+    """A span that cuts a word, unless the same value stands whole elsewhere.
+
+    "orderLM-77" (a typing error around a real value) is kept; "M-77" of "LM-77" is not.
+    """
+    for span in row.entities:
+        before, after = row.text[: span.start][-1:], row.text[span.end :][:1]
+        piece = row.text[span.start : span.end]
+        cut = _one_word(before, piece[0]) or _one_word(piece[-1], after)
+        if cut and not _stands_whole(piece, span.label, rows):
+            return f"entity {span.label} {span.start}-{span.end} is {piece!r}: it cuts a word"
+    return None
+
+
+def _one_word(left: str, right: str) -> bool:
+    return (left.isdigit() and right.isdigit()) or (left.isalpha() and right.isalpha())
+
+
+def _stands_whole(value: str, label: str, rows: Sequence[RouterRow]) -> bool:
+    pattern = re.compile(rf"(?<!\w){re.escape(value)}(?!\w)", re.IGNORECASE)
+    return any(
+        e.label == label and pattern.fullmatch(r.text, e.start, e.end) is not None
+        for r in rows
+        for e in r.entities
+    )
+
+
+def _check_spellings(path: Path, rows: Sequence[RouterRow]) -> None:
+    first: dict[tuple[str, str], tuple[str, int]] = {}
+    problems = []
+    labels: Iterable[tuple[str, str, int]] = (
+        *(("intent", i, r.number) for r in rows for i in r.intents),
+        *(("entity label", e.label, r.number) for r in rows for e in r.entities),
+    )
+    for kind, label, number in labels:
+        key = (kind, re.sub(r"[\W_]", "", label.casefold()))
+        known, at = first.setdefault(key, (label, number))
+        if known != label:
+            problems.append((number, f"{kind} {label!r} is {known!r} in row {at}; use one"))
+    if problems:
+        raise BadInput(_report(path, sorted(set(problems)), skippable=False))
+
+
+def _report(path: Path, problems: Sequence[tuple[int, str]], *, skippable: bool = True) -> str:
+    lines = [f"  row {number}: {problem}" for number, problem in problems[:MAX_REPORTED]]
+    if len(problems) > MAX_REPORTED:
+        lines.append(f"  and {len(problems) - MAX_REPORTED} more")
+    hint = "; mend them or pass --skip-bad-rows" if skippable else ""
+    return f"{path}: {len(problems)} rows cannot be used{hint}\n" + "\n".join(lines)
+
+
+def _some(names: Sequence[str]) -> str:
+    shown = ", ".join(names[:12])
+    return f"{shown} and {len(names) - 12} more" if len(names) > 12 else shown or "none"

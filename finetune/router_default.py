@@ -1,0 +1,113 @@
+"""The rows of the default router: the project's own examples and a share of public sets.
+
+The project's rows are the style that customers of a shop write in, so the public sets are
+cut down until they add words without outweighing it.
+"""
+
+from __future__ import annotations
+
+import csv
+import json
+import random
+import tempfile
+import tomllib
+from collections import defaultdict
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatbot.errors import SetupError
+from chatbot.routing.model import DEFAULT_WEIGHTS
+
+OWN = Path(__file__).parent / "data" / "router"
+BITEXT_PER_INTENT = 30  # our 50 rows an intent stay the majority
+CLINC_PER_INTENT = 10
+OUT_OF_SCOPE_PER_LABEL = 2  # of about 120 labels: as many as our own out-of-scope rows
+OUT_OF_SCOPE_MIXED = 60  # of the set's own out-of-scope rows
+CURRENCY_SIGNS = "$€£"
+
+
+@dataclass(frozen=True, slots=True)
+class DefaultRows:
+    train: Path
+    dev: Path
+    out: Path
+
+
+def assemble_default(data_root: Path | None, seed: int) -> DefaultRows:
+    """Writes the joined training rows to a temporary file.
+
+    Raises SetupError when the public sets are not below ``data_root``.
+    """
+    needed = ("bitext_intent_ner/train.csv", "clinc150/train.csv", "clinc150/oos_train.csv")
+    if data_root is None or not all((data_root / name).is_file() for name in needed):
+        raise SetupError(
+            f"--default needs --data-root: a folder with {', '.join(needed)} (data sets Bitext "
+            "customer support intents and CLINC150)"
+        )
+    mapping = tomllib.loads((OWN / "mapping.toml").read_text(encoding="utf-8"))
+    rng = random.Random(seed)
+    lines = (OWN / "train.jsonl").read_text(encoding="utf-8").splitlines()
+    rows: list[dict[str, Any]] = [json.loads(line) for line in lines if line.strip()]
+    rows += _bitext(data_root, mapping, rng)
+    rows += _clinc(data_root, mapping["clinc150"], rng)
+    train = Path(tempfile.mkdtemp(prefix="router-")) / "train.jsonl"
+    train.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
+    sources = OWN / "SOURCES.md"
+    if sources.is_file():
+        train.with_name("SOURCES.md").write_text(sources.read_text(encoding="utf-8"), "utf-8")
+    return DefaultRows(train, OWN / "dev.jsonl", DEFAULT_WEIGHTS)
+
+
+def _bitext(root: Path, mapping: dict[str, Any], rng: random.Random) -> list[dict[str, Any]]:
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in _csv(root / "bitext_intent_ner" / "train.csv"):
+        intent = mapping["bitext"].get(record["intent"])
+        kind, text = record["entity_type"], record["utterance"]
+        if not isinstance(intent, str) or (kind and kind not in mapping["bitext_entities"]):
+            continue
+        entities = []
+        if kind:
+            start, end = int(record["start_offset"]), int(record["end_offset"])
+            start -= int(text[:start][-1:] in tuple(CURRENCY_SIGNS))  # ours hold the sign
+            end += int(text[end : end + 1] in tuple(CURRENCY_SIGNS))
+            label = mapping["bitext_entities"][kind]
+            entities.append({"start": start, "end": end, "label": label})
+        groups[intent].append({"text": text, "intent": intent, "entities": entities})
+    return _draw(groups, BITEXT_PER_INTENT, rng)
+
+
+def _clinc(root: Path, mapping: dict[str, Any], rng: random.Random) -> list[dict[str, Any]]:
+    inside: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    outside: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    for record in _csv(root / "clinc150" / "train.csv"):
+        intent = mapping.get(record["intent"])
+        if not isinstance(intent, str):  # listed under [drop]
+            continue
+        group = outside[record["intent"]] if intent == "out_of_scope" else inside[intent]
+        group.append({"text": record["text"], "intent": intent, "entities": []})
+    mixed = [
+        {"text": r["text"], "intent": "out_of_scope", "entities": []}
+        for r in _csv(root / "clinc150" / "oos_train.csv")
+    ]
+    return [
+        *_draw(inside, CLINC_PER_INTENT, rng),
+        *_draw(outside, OUT_OF_SCOPE_PER_LABEL, rng),
+        *rng.sample(mixed, min(OUT_OF_SCOPE_MIXED, len(mixed))),
+    ]
+
+
+def _draw(
+    groups: dict[str, list[dict[str, Any]]], count: int, rng: random.Random
+) -> list[dict[str, Any]]:
+    return [
+        row
+        for name in sorted(groups)
+        for row in rng.sample(groups[name], min(count, len(groups[name])))
+    ]
+
+
+def _csv(path: Path) -> Iterator[dict[str, str]]:
+    with path.open(encoding="utf-8", newline="") as file:
+        yield from csv.DictReader(file)

@@ -1,0 +1,259 @@
+"""Joint training of both heads with a LoRA adapter, with early stopping and checkpoints."""
+
+from __future__ import annotations
+
+import copy
+import hashlib
+import math
+import random
+from collections import Counter
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from torch import Tensor
+from torch.nn import functional
+
+from chatbot.routing.model import Outputs, run_network
+from chatbot.routing.network import AdapterShape, RouterNetwork, add_adapter
+from chatbot.routing.tags import IGNORED, tag_count
+from chatbot.routing.tokens import Tokens
+from finetune.router_batches import Batch, Labels, epoch
+from finetune.router_config import RouterConfig
+from finetune.router_data import RouterRow
+from finetune.router_metrics import f1
+from knowledge_base.encoder import EncoderFiles
+
+MAX_EPOCHS = 40  # few-shot sets are repeated up to this often
+MAX_CLASS_WEIGHT = 3.0  # a rare intent counts more, but its typing errors must not rule
+GRADIENT_NORM = 1.0
+
+Report = Callable[[str], None]
+
+
+@dataclass(frozen=True)
+class Trained:
+    """The best epoch's weights, loaded into ``network``."""
+
+    network: RouterNetwork
+    tokens: Tokens
+    labels: Labels
+    history: tuple[dict[str, float], ...]
+
+
+class Trainer:
+    """``run()`` trains until the dev score stops rising. A checkpoint after each epoch lets an
+    interrupted run go on; it belongs to exactly this recipe and these rows."""
+
+    def __init__(
+        self,
+        config: RouterConfig,
+        train: Sequence[RouterRow],
+        dev: Sequence[RouterRow],
+        labels: Labels,
+        checkpoint: Path,
+        report: Report,
+    ) -> None:
+        self.config, self.train, self.dev, self.labels = config, train, dev, labels
+        self.checkpoint, self.report = checkpoint, report
+        self.rng = random.Random(config.seed)
+        torch.manual_seed(config.seed)
+        files = EncoderFiles(config.encoder)
+        self.tokens = Tokens(files.tokenizer())
+        encoder = files.model()
+        self.network = RouterNetwork(
+            encoder,
+            encoder.config.hidden_size,
+            len(labels.outputs),
+            tag_count(labels.entities),
+            config.scale,
+        )
+        self._start_at_class_means()
+        shape = AdapterShape(config.lora_rank, 2 * config.lora_rank)
+        self.network.encoder = add_adapter(encoder, shape)
+        self.class_weights = _class_weights(train, labels)
+
+    def run(self) -> Trained:
+        config = self.config
+        steps = math.ceil(len(self.train) / config.batch_size)
+        epochs = min(MAX_EPOCHS, max(config.epochs, math.ceil(config.min_steps / steps)))
+        optimizer = self._optimizer()
+        schedule = torch.optim.lr_scheduler.LambdaLR(
+            optimizer, _warm_then_linear(config.warmup, epochs * steps)
+        )
+        history: list[dict[str, float]] = []
+        best = self._weights()
+        if config.resume and self.checkpoint.exists():
+            state = torch.load(self.checkpoint, weights_only=True)
+            if state["key"] == self._key():
+                self._restore(state["weights"])
+                optimizer.load_state_dict(state["optimizer"])
+                schedule.load_state_dict(state["schedule"])
+                history, best = state["history"], state["best"]
+                self.rng = random.Random(config.seed + len(history))
+                self.report(f"resuming after epoch {len(history)}")
+            else:
+                self.report("the checkpoint belongs to another recipe or other rows; starting anew")
+        while len(history) < epochs and not _stalled(history, config.patience):
+            loss = self._epoch(optimizer, schedule)
+            figures = self._dev_figures()
+            score = figures["intent"] + figures["entity"]
+            if not history or score > max(h["score"] for h in history):
+                best = self._weights()
+            history.append({"loss": loss, "score": score, **figures})
+            self.report(
+                f"epoch {len(history)}/{epochs}: loss {loss:.3f}, dev intents "
+                f"{figures['intent']:.4f}, dev entities {figures['entity']:.4f}"
+            )
+            self._save(optimizer, schedule, history, best)
+        self._restore(best)
+        self.network.eval()
+        return Trained(self.network, self.tokens, self.labels, tuple(history))
+
+    def outputs(self, rows: Sequence[RouterRow]) -> Outputs:
+        self.network.eval()
+        return run_network(self.network, self.tokens, [r.text for r in rows], self.labels.entities)
+
+    def _epoch(self, optimizer: Any, schedule: Any) -> float:
+        self.network.train()
+        total = 0.0
+        config = self.config
+        for batch in epoch(
+            self.train,
+            self.labels,
+            self.tokens,
+            size=config.batch_size,
+            noise=config.augmentation,
+            rng=self.rng,
+        ):
+            loss = self._loss(batch)
+            optimizer.zero_grad()
+            loss.backward()
+            torch.nn.utils.clip_grad_norm_(self._trainable(), GRADIENT_NORM)
+            optimizer.step()
+            schedule.step()
+            total += loss.item() * len(batch.intents)
+        return total / len(self.train)
+
+    def _loss(self, batch: Batch) -> Tensor:
+        with torch.autocast("cpu", torch.bfloat16, enabled=_fast_bfloat16()):
+            states = self.network.states(batch.ids, batch.mask)
+        states = states.float()
+        sums = self.network.token_sums(states, batch.mask)
+        texts = sums.new_zeros(len(batch.intents), sums.shape[1]).index_add(0, batch.rows, sums)
+        logits = self.network.intent_logits(functional.normalize(texts, dim=1))
+        if self.labels.multi_label:
+            loss = functional.binary_cross_entropy_with_logits(logits, batch.intents.float())
+            loss = loss * len(self.labels.outputs) ** 0.5  # else entities outweigh many outputs
+        else:
+            loss = functional.cross_entropy(
+                logits,
+                batch.intents,
+                weight=self.class_weights,
+                label_smoothing=self.config.label_smoothing,
+            )
+        tag_logits = self.network.tag_logits(states)
+        if tag_logits is not None and batch.tags is not None:
+            loss = loss + self.config.entity_weight * functional.cross_entropy(
+                tag_logits.flatten(0, 1), batch.tags.flatten(), ignore_index=IGNORED
+            )
+        return loss
+
+    def _dev_figures(self) -> dict[str, float]:
+        """Share of right intents (micro F1 for several) and entity F1, without rejection."""
+        outputs = self.outputs(self.dev)
+        logits = outputs.logits[:, : len(self.labels.intents)]
+        truth = np.array([self.labels.target(r)[: logits.shape[1]] for r in self.dev])
+        inside = np.array([not r.out_of_scope for r in self.dev])
+        if self.labels.multi_label:
+            guess = logits[inside] > 0
+            hits = int((guess & (truth[inside] == 1)).sum())
+            intent = f1(hits, int(guess.sum()) - hits, int(truth[inside].sum()) - hits)
+        else:
+            intent = float((logits.argmax(1) == truth.argmax(1))[inside].mean())
+        gold = [{(e.start, e.end, e.label) for e in r.entities} for r in self.dev]
+        found = [{(e.start, e.end, e.label) for e in row} for row in outputs.entities]
+        hits = sum(len(g & f) for g, f in zip(gold, found, strict=True))
+        entity = f1(hits, sum(map(len, found)) - hits, sum(map(len, gold)) - hits)
+        return {"intent": intent, "entity": entity if self.labels.entities else 0.0}
+
+    def _start_at_class_means(self) -> None:
+        """Each intent's direction starts at its mean vector: few-shot sets are good at once."""
+        outputs = self.outputs(self.train)
+        vectors = torch.from_numpy(outputs.vectors)
+        for place, name in enumerate(self.labels.outputs):
+            members = torch.tensor([name in r.intents for r in self.train])
+            mean = functional.normalize(vectors[members].mean(0), dim=0)
+            self.network.intent.weight.data[place] = mean
+
+    def _optimizer(self) -> torch.optim.AdamW:
+        adapter = [p for p in self.network.encoder.parameters() if p.requires_grad]
+        heads = [p for n, p in self.network.named_parameters() if not n.startswith("encoder.")]
+        return torch.optim.AdamW(
+            [
+                {"params": adapter, "lr": self.config.learning_rate},
+                {"params": heads, "lr": self.config.head_learning_rate},
+            ],
+            weight_decay=0.01,
+        )
+
+    def _trainable(self) -> list[Tensor]:
+        return [p for p in self.network.parameters() if p.requires_grad]
+
+    def _weights(self) -> dict[str, Tensor]:
+        return {
+            name: copy.deepcopy(p.detach())
+            for name, p in self.network.named_parameters()
+            if p.requires_grad
+        }
+
+    def _restore(self, weights: dict[str, Tensor]) -> None:
+        self.network.load_state_dict(weights, strict=False)
+
+    def _save(self, optimizer: Any, schedule: Any, history: Any, best: Any) -> None:
+        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
+        fresh = self.checkpoint.with_suffix(".new")
+        torch.save(
+            {
+                "key": self._key(),
+                "weights": self._weights(),
+                "optimizer": optimizer.state_dict(),
+                "schedule": schedule.state_dict(),
+                "history": history,
+                "best": best,
+            },
+            fresh,
+        )
+        fresh.rename(self.checkpoint)
+
+    def _key(self) -> str:
+        recipe = self.config.model_dump_json(exclude={"resume", "out"})
+        rows = "\n".join(f"{r.text}\t{r.intents}\t{r.entities}" for r in (*self.train, *self.dev))
+        return hashlib.sha256(f"{recipe}\n{rows}".encode()).hexdigest()
+
+
+def _class_weights(rows: Sequence[RouterRow], labels: Labels) -> Tensor:
+    """Square root of inverse frequency, 1 on average over the rows."""
+    counts = Counter(i for r in rows for i in r.intents)
+    mean = len(rows) / len(labels.outputs)
+    raw = [math.sqrt(mean / max(1, counts[name])) for name in labels.outputs]
+    return torch.tensor([min(MAX_CLASS_WEIGHT, w) for w in raw])
+
+
+def _warm_then_linear(warmup: float, total: int) -> Callable[[int], float]:
+    first = max(1, round(warmup * total))
+    return lambda step: min(1.0, (step + 1) / first) * max(0.0, 1 - step / total)
+
+
+def _stalled(history: Sequence[dict[str, float]], patience: int) -> bool:
+    scores = [h["score"] for h in history]
+    return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
+
+
+def _fast_bfloat16() -> bool:
+    """bfloat16 halves the time where the processor has it and costs time where it has not."""
+    found = torch.cpu.get_capabilities()
+    return bool(found.get("amx_bf16") or found.get("avx512_bf16"))

@@ -1,0 +1,80 @@
+"""The model card of the toxicity checkpoint, written from the metrics of its run."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+from chatbot.safety.calibration import Calibration
+from chatbot.types import Side
+from finetune.toxicity_data import CLASSES
+
+INTRODUCTION = """# Toxicity model
+
+Six scores (toxicity, severe_toxicity, obscene, threat, insult, identity_attack) for short English
+texts of customers and of the bot. all-MiniLM-L6-v2 (Apache-2.0) with a seventh layer that averages
+the token states, LoRA factors on its six layers, a pooler and a classifier; loaded through the
+real `Detoxify` class from a checkpoint that is assembled on first use.
+
+## Data
+Jigsaw toxic comments (CC0, text CC-BY-SA-3.0), Civil Comments with annotator fractions (CC0),
+ParaDetox (CC0), Davidson hate/offensive tweets (MIT), HatemojiBuild (CC-BY-4.0), questions of
+Banking77, Bitext and CLINC150 as ordinary customers, and the project's own contrast sets
+(`finetune/data/safety`). Each set is split 84/8/8 by a hash of its text; thresholds come from dev,
+figures below from test.
+
+## Command
+`python -m finetune toxicity --data-root DIR --out OUT --install`
+"""
+
+LIMITS = """
+## What it cannot judge
+- Other languages than English: scores there mean little, and the gate must not rely on them.
+- Who is meant: "you lot are useless" about a product and about a people look alike to it.
+- Veiled and polite hostility, irony, and codes that are not in the data are often missed.
+- Dialect: African American English was called offensive by the annotators of one set. That set
+  has a low weight and halved targets, which reduces the bias and does not remove it.
+- Facts, promises, self-harm and personal data: other checks of the gate are there for these.
+- Reclaimed and quoted slurs are still scored too high.
+"""
+
+
+def write_card(path: Path, metrics: Mapping[str, Any], calibration: Calibration) -> None:
+    """Markdown with data, command, seed, AUC by set, thresholds, costs and limits."""
+    training = metrics["training"]
+    recipe = training.get("recipe", {})
+    lines = [
+        INTRODUCTION,
+        f"Seed {recipe.get('seed')}, rank {recipe.get('rank')}, {recipe.get('epochs')} epochs, "
+        f"learning rate {recipe.get('learning_rate')}; {training.get('rows', {}).get('train')} "
+        f"training rows; {training.get('minutes')} minutes on 2 shared CPU cores. "
+        f"Blend with the probe chosen on dev: {training.get('blend')} "
+        f"({training.get('blends_dev')}).",
+        "",
+        "## Test: area under the ROC curve, by set (scores with all views)",
+        "",
+        "| set | n | " + " | ".join(CLASSES) + " |",
+        "|---|---|" + "---|" * len(CLASSES),
+    ]
+    for name, figures in metrics["test"].items():
+        cells = [f"{figures[c]:.3f}" if c in figures else "" for c in CLASSES]
+        lines.append(f"| {name} | {figures['n']} | " + " | ".join(cells) + " |")
+    lines += ["", "## Thresholds and what they cost (dev)", ""]
+    for side in Side:
+        trade = calibration.trade_off[side.value]
+        chosen = ", ".join(f"{k} {v}" for k, v in calibration.thresholds[side].items())
+        lines += [
+            f"- **{side.value}**: {chosen}. A false flag costs {trade['cost']['false_flag']} "
+            f"missed abuses; at most {trade['cost']['limit']:.1%} of legitimate text may be "
+            f"flagged. On dev, {trade['abuse_missed']:.1%} of abuse is missed and "
+            f"{trade['legitimate_flagged']:.2%} of legitimate text flagged.",
+        ]
+    lines += ["", "## Test: share flagged, by side and kind of text", ""]
+    lines += ["| text | n | customer side | bot side |", "|---|---|---|---|"]
+    customer, bot = (metrics["test_sides"][side.value] for side in Side)
+    for name, found in customer.items():
+        lines.append(
+            f"| {name} | {found['n']} | {found['flagged']:.1%} | {bot[name]['flagged']:.1%} |"
+        )
+    path.write_text("\n".join(lines) + "\n" + LIMITS, "utf-8")

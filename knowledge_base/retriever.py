@@ -1,0 +1,185 @@
+"""Search: dense and lexical candidates, fused, filtered, folded, with a relevance floor."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection, Iterator
+from dataclasses import dataclass
+from datetime import date
+from threading import Lock
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge_base.article import PUBLIC, Article
+from knowledge_base.encoder import TextEncoder
+from knowledge_base.errors import EncoderMismatch
+from knowledge_base.fusion import SATURATION, Evidence
+from knowledge_base.passage import Passage
+from knowledge_base.snapshot import Snapshot
+from knowledge_base.store import SnapshotStore
+
+CANDIDATES = 60  # from each side; recall of the union no longer grows beyond
+
+
+@dataclass(frozen=True)
+class Ranked:
+    """Candidates of one query, best first; all arrays have shape (n,)."""
+
+    rows: NDArray[np.int64]
+    fused: NDArray[np.float32]
+    relevance: NDArray[np.float32]
+    evidence: Evidence
+
+
+class Retriever:
+    """Thread-safe and synchronous; call it in a thread from async code."""
+
+    def __init__(self, store: SnapshotStore, encoder: TextEncoder) -> None:
+        self.store = store
+        self.encoder = encoder
+        self._memory: tuple[str, NDArray[np.float32]] | None = None
+        self._lock = Lock()
+
+    def search(
+        self,
+        query: str,
+        k: int = 4,
+        *,
+        audiences: Collection[str] = (PUBLIC,),
+        on: date | None = None,
+        floor: bool = True,
+    ) -> list[Passage]:
+        """The ``k`` most relevant passages, best first; fewer or none when ``floor`` says so.
+
+        Internal (unless asked for), not yet valid, expired and superseded articles are left
+        out, judged on the day ``on`` (default: today). Near-duplicates are folded.
+        Raises NoSnapshot, SnapshotDamaged, EncoderMismatch, ValueError for k < 1.
+        """
+        if k < 1:
+            raise ValueError(f"k is {k}; at least 1 passage must be asked for")
+        if not query.strip():
+            return []
+        snapshot = self.snapshot()
+        ranked = self.rank(snapshot, query, audiences=audiences, on=on)
+        passages: list[Passage] = []
+        for place in _folded(snapshot, ranked):
+            score = float(ranked.relevance[place])
+            if floor and score < snapshot.calibration.floor:
+                continue
+            passages.append(_passage(snapshot, int(ranked.rows[place]), score))
+            if len(passages) == k:
+                break
+        return passages
+
+    def rank_articles(
+        self,
+        query: str,
+        k: int = 10,
+        *,
+        audiences: Collection[str] = (PUBLIC,),
+        on: date | None = None,
+    ) -> list[str]:
+        """Ids of the ``k`` best articles by their best passage, without floor or folding."""
+        snapshot = self.snapshot()
+        ranked = self.rank(snapshot, query, audiences=audiences, on=on)
+        ids = dict.fromkeys(snapshot.chunks[row].article for row in ranked.rows.tolist())
+        return list(ids)[:k]
+
+    def snapshot(self) -> Snapshot:
+        """The serving snapshot. Raises EncoderMismatch when another encoder built it."""
+        snapshot = self.store.current()
+        if snapshot.encoder != self.encoder.name:
+            raise EncoderMismatch(
+                f"snapshot {snapshot.name} was built with encoder {snapshot.encoder!r}, but "
+                f"{self.encoder.name!r} is set; run sync again or set CHATBOT_ENCODER back"
+            )
+        return snapshot
+
+    def rank(
+        self,
+        snapshot: Snapshot,
+        query: str,
+        *,
+        audiences: Collection[str] = (PUBLIC,),
+        on: date | None = None,
+        vector: NDArray[np.float32] | None = None,
+    ) -> Ranked:
+        """All candidates in fused order, with the evidence for each."""
+        if vector is None:
+            vector = self._embed(query)
+        allowed = snapshot.allowed(audiences, on or date.today())
+        return rank(snapshot, query, vector, allowed)
+
+    def _embed(self, query: str) -> NDArray[np.float32]:
+        with self._lock:
+            memory = self._memory
+        if memory is not None and memory[0] == query:  # a turn searches more than once
+            return memory[1]
+        vector: NDArray[np.float32] = self.encoder.embed([query])[0]
+        with self._lock:
+            self._memory = (query, vector)
+        return vector
+
+    def article(self, identity: str, version: str) -> Article | None:
+        """An article version that serves or ever served, or None."""
+        current = self.store.current().articles.get(identity)
+        if current is not None and current.version == version:
+            return current
+        return self.store.version(identity, version)
+
+
+def rank(
+    snapshot: Snapshot,
+    query: str,
+    vector: NDArray[np.float32],
+    allowed: NDArray[np.bool_],
+    candidates: int = CANDIDATES,
+) -> Ranked:
+    """Fuses both sides' candidates. ``vector`` has shape (dimension,), ``allowed`` (n,)."""
+    scores, weight = snapshot.lexical.scores(query)
+    scores = np.where(allowed, scores, np.float32(0))
+    dense = snapshot.nearest(vector, candidates, allowed)
+    count = min(candidates, len(scores))
+    lexical = np.argpartition(-scores, count - 1)[:count] if count else np.empty(0, np.int64)
+    rows = np.union1d(dense, lexical[scores[lexical] > 0])
+    best = float(scores.max(initial=0.0))
+    evidence = Evidence(
+        cosine=snapshot.vectors[rows] @ vector,
+        lexical=scores[rows] / np.float32(best or 1.0),
+        coverage=np.minimum(scores[rows] / np.float32(SATURATION * weight or 1.0), 1),
+    )
+    fused = snapshot.calibration.ranking(evidence)
+    order = np.lexsort((rows, -fused))  # equal scores in a stable order
+    evidence = Evidence(evidence.cosine[order], evidence.lexical[order], evidence.coverage[order])
+    return Ranked(rows[order], fused[order], snapshot.calibration.relevance(evidence), evidence)
+
+
+def _folded(snapshot: Snapshot, ranked: Ranked) -> Iterator[int]:
+    """Places whose text uses other words or numbers than every better place.
+
+    Texts that differ in one word (a country, an amount) are never folded: that word may be
+    the answer.
+    """
+    seen: set[frozenset[str]] = set()
+    for place, row in enumerate(ranked.rows.tolist()):
+        words = frozenset(re.findall(r"\w+", snapshot.chunks[row].text.lower()))
+        if words not in seen:
+            seen.add(words)
+            yield place
+
+
+def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
+    chunk = snapshot.chunks[row]
+    article = snapshot.articles[chunk.article]
+    return Passage(
+        article=article.id,
+        version=article.version,
+        chunk=chunk.id,
+        title=article.title,
+        heading=chunk.heading,
+        anchor=chunk.anchor,
+        text=chunk.text,
+        score=round(score, 4),
+        audience=article.audience,
+    )

