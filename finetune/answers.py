@@ -21,7 +21,8 @@ from typing import Any
 from chatbot.answering.base_model import base_digest
 from chatbot.answering.served import CONFIG, MANIFEST, WEIGHTS
 from chatbot.errors import SetupError
-from finetune.answers_rows import AnswerRow, data_digest, encode_row
+from finetune.answers_batches import BranchCollator, encode_groups
+from finetune.answers_rows import AnswerRow, data_digest
 
 CHECKPOINTS = "checkpoints"
 
@@ -91,8 +92,8 @@ def train_answers(
     if seed is not None:
         recipe = replace(recipe, seed=seed)
     tokenizer = AutoTokenizer.from_pretrained(base)
-    encoded = _encoded(tokenizer, rows, recipe.max_tokens)
-    dev_encoded = _encoded(tokenizer, dev, recipe.max_tokens) if dev else []
+    encoded, too_long = _encoded(tokenizer, rows, recipe.max_tokens)
+    dev_encoded = _encoded(tokenizer, dev, recipe.max_tokens)[0] if dev else []
     torch.manual_seed(recipe.seed)
     model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     steps = math.ceil(len(encoded) / (recipe.batch_size * recipe.accumulate) * recipe.epochs)
@@ -113,6 +114,8 @@ def train_answers(
         use_cpu=not cuda,
         max_length=None,
         packing=False,
+        remove_unused_columns=False,
+        dataset_kwargs={"skip_prepare_dataset": True},  # ids are ours, see answers_batches
         eval_strategy="epoch" if dev_encoded else "no",
         save_steps=recipe.save_every_steps,
         save_total_limit=2,
@@ -128,6 +131,7 @@ def train_answers(
         train_dataset=Dataset.from_list(encoded),
         eval_dataset=Dataset.from_list(dev_encoded) if dev_encoded else None,
         processing_class=tokenizer,
+        data_collator=BranchCollator(tokenizer.pad_token_id),
         peft_config=LoraConfig(
             r=recipe.rank,
             lora_alpha=recipe.alpha,
@@ -153,11 +157,12 @@ def train_answers(
         )
     dev_losses = [e["eval_loss"] for e in trainer.state.log_history if "eval_loss" in e]
     metrics: dict[str, Any] = {
-        "rows": len(encoded),
-        "rows_too_long": len(rows) - len(encoded),
+        "rows": len(rows) - too_long,
+        "rows_too_long": too_long,
+        "sequences": len(encoded),
         "steps": trainer.state.global_step,
         "minutes": round((time.monotonic() - started) / 60, 1),
-        "tokens_per_row": round(sum(len(e["input_ids"]) for e in encoded) / len(encoded)),
+        "tokens_per_sequence": round(sum(len(e["input_ids"]) for e in encoded) / len(encoded)),
         "loss_first": round(losses[0][1], 4),
         "loss_last": round(losses[-1][1], 4),
         "dev_loss": round(dev_losses[-1], 4) if dev_losses else None,
@@ -200,13 +205,15 @@ def _plain(value: Any) -> Any:
     return sorted(value) if isinstance(value, set) else str(getattr(value, "value", value))
 
 
-def _encoded(tokenizer: Any, rows: Sequence[AnswerRow], limit: int) -> list[dict[str, list[int]]]:
-    encoded = [item for row in rows if (item := encode_row(tokenizer, row, limit)) is not None]
+def _encoded(
+    tokenizer: Any, rows: Sequence[AnswerRow], limit: int
+) -> tuple[list[dict[str, list[int]]], int]:
+    encoded, too_long = encode_groups(tokenizer, rows, limit)
     if not encoded:
         raise SetupError(
             f"none of {len(rows)} rows fits into max_tokens = {limit}; raise it or shorten passages"
         )
-    return encoded
+    return encoded, too_long
 
 
 def _last_checkpoint(out: Path) -> str | None:

@@ -69,18 +69,22 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
         f"{len(labels.entities)} entity labels"
     )
     checkpoint = config.out.parent / f".{config.out.name}.training" / "state.pt"
-    trainer = Trainer(config, train, dev, labels, checkpoint, report)
+    trainer = Trainer(
+        config, train=train, dev=dev, labels=labels, checkpoint=checkpoint, report=report
+    )
     trained = trainer.run()
     index_rows = _index_rows(train, config.index_per_intent, config.seed)
     index = trainer.outputs(index_rows).vectors
-    manifest, curve = _calibrate(config, data, labels, trainer.outputs(dev), dev, index)
+    manifest, curve = _calibrate(
+        config, data, labels, outputs=trainer.outputs(dev), dev=dev, index=index
+    )
     metrics: dict[str, Any] = {
         "epochs": list(trained.history),
         "scope_trade_off": curve,
         "train_rows": len(train),
         "dev_rows": len(dev),
     }
-    _write(config, manifest, trained, index, index_rows, metrics)
+    _write(config, manifest, trained, index=index, index_rows=index_rows, metrics=metrics)
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     model = RouterModel.load(config.out, EncoderFiles(config.encoder))
     metrics["dev"] = measure(dev, _predict(model, dev), multi_label=labels.multi_label)
@@ -152,6 +156,7 @@ def _calibrate(
     config: RouterConfig,
     data: RouterData,
     labels: Labels,
+    *,
     outputs: Outputs,
     dev: Sequence[RouterRow],
     index: Any,
@@ -199,6 +204,7 @@ def _write(
     config: RouterConfig,
     manifest: artifact.Manifest,
     trained: Trained,
+    *,
     index: Any,
     index_rows: Sequence[RouterRow],
     metrics: dict[str, Any],

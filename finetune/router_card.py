@@ -30,6 +30,10 @@ def model_card(config: RouterConfig, manifest: Manifest, metrics: dict[str, Any]
         if value is not None
     )
     option = f" --eval {config.eval.name}" if config.eval else ""
+    command = (
+        f"python -m finetune router --train {config.train.name}{option} "
+        f"--out {config.out.name} --seed {config.seed}"
+    )
     notes = config.train.with_name("SOURCES.md")
     sources = notes.read_text(encoding="utf-8") if notes.is_file() else ""
     return f"""# Router
@@ -38,7 +42,7 @@ LoRA adapter (rank {manifest.lora_rank}, every linear layer) and two heads on
 {manifest.encoder} ({manifest.encoder_digest}): {len(manifest.intents)} intents,
 {len(manifest.entity_labels)} entity labels. Stored as fp16 safetensors.
 
-    python -m finetune router --train {config.train.name}{option} --out {config.out.name} --seed {config.seed}
+    {command}
 
 {metrics["train_rows"]} training rows, SHA-256 of the file {manifest.train_sha256}.
 

@@ -12,6 +12,7 @@ import re
 from collections import Counter
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
@@ -182,7 +183,7 @@ def _row(number: int, record: dict[str, Any]) -> RouterRow:
         raise ValueError(f"{OUT_OF_SCOPE} stands beside {_some(intents)}; it must stand alone")
     spans = tuple(_span(text, s) for s in record.get("entities") or ())
     ordered = tuple(sorted(spans, key=lambda s: (s.start, s.end)))
-    for left, right in zip(ordered, ordered[1:], strict=False):
+    for left, right in pairwise(ordered):
         if right.start < left.end:
             raise ValueError(
                 f"entities {left.label} {left.start}-{left.end} and "

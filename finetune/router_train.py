@@ -51,6 +51,7 @@ class Trainer:
     def __init__(
         self,
         config: RouterConfig,
+        *,
         train: Sequence[RouterRow],
         dev: Sequence[RouterRow],
         labels: Labels,
@@ -131,7 +132,7 @@ class Trainer:
         ):
             loss = self._loss(batch)
             optimizer.zero_grad()
-            loss.backward()
+            torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self._trainable(), GRADIENT_NORM)
             optimizer.step()
             schedule.step()

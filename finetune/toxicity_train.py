@@ -254,6 +254,7 @@ def write_delta(path: Path, delta: State, recipe: Recipe, base_sha256: str) -> N
     }
     path.parent.mkdir(parents=True, exist_ok=True)
     save_file(delta, path, metadata=header)
+    path.chmod(0o644)  # safetensors writes for the owner alone; a package is read by others
 
 
 def _epochs(encoded: Encoded, recipe: Recipe) -> Iterator[list[list[int]]]:

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.encoder import TextEncoder
-from knowledge_base.fusion import Calibration
+from knowledge_base.fusion import Calibration, Evidence
 from knowledge_base.pseudo import PseudoQuestion, background_questions, pseudo_questions
 from knowledge_base.retriever import Ranked, rank
 from knowledge_base.snapshot import Snapshot
@@ -17,7 +17,7 @@ from knowledge_base.snapshot import Snapshot
 QUESTIONS = 400  # 3 to 5 s on two cores
 WEIGHTS = (0.0, 0.05, 0.1, 0.15, 0.2, 0.25, 0.3, 0.4, 0.5, 0.7, 1.0)
 DEPTH = 10
-KEPT_SHARE = 0.95  # of answerable pseudo-questions that the floor must let through
+KEPT_SHARE = 0.9  # of pseudo-questions that the floor lets through; customers' are easier
 SAME_MATTER = 0.85  # cosine of two chunks above which one may well answer for the other
 FEWEST = 8  # questions on each side, below which the defaults stay
 
@@ -39,17 +39,22 @@ def calibrate(snapshot: Snapshot, encoder: TextEncoder, progress: Progress) -> C
     progress("calibrate", 2, 3)
     weight, figures = _weight(snapshot, questions, found)
     calibration = replace(Calibration(), lexical_weight=weight)
-    positive, near = _samples(snapshot, questions, found, calibration)
-    far = np.array([_best(one, calibration) for one in background])
-    if min(len(positive), len(near)) >= FEWEST:
-        coefficients, intercept = _fit(positive, near, far)
-        calibration = replace(calibration, coefficients=coefficients, intercept=intercept)
-        kept = calibration.probability(positive)
-        floor = round(float(np.quantile(kept, 1 - KEPT_SHARE)), 4)
+    right, near = _samples(snapshot, questions, found, calibration)
+    far = [one.evidence.ordered(np.array([_first(one, calibration)])) for one in background]
+    if min(len(right), len(near)) >= FEWEST:
+        coverage = float(np.median([one.coverage[0] for one in right]))
+        calibration = replace(calibration, typical_coverage=round(max(coverage, 0.01), 4))
+        strengths = [
+            np.concatenate([calibration.strength(one) for one in part])
+            for part in (right, near, far)
+        ]
+        slope, intercept = _fit(strengths)
+        calibration = replace(calibration, slope=round(slope, 4), intercept=round(intercept, 4))
+        scores = [calibration.probability(strength) for strength in strengths]
+        floor = round(float(np.quantile(scores[0], 1 - KEPT_SHARE)), 4)
         calibration = replace(calibration, floor=floor)
-        for name, features in (("answerable_kept", positive), ("near", near), ("far", far)):
-            share = float((calibration.probability(features) >= floor).mean())
-            figures[name if name == "answerable_kept" else f"{name}_misses_kept"] = round(share, 4)
+        for name, score in zip(("answerable", "near_misses", "far_misses"), scores, strict=True):
+            figures[f"{name}_above_floor"] = round(float((score >= floor).mean()), 4)
     progress("calibrate", 3, 3)
     return replace(calibration, questions=len(questions), figures=figures)
 
@@ -63,11 +68,8 @@ def _search(snapshot: Snapshot, encoder: TextEncoder, texts: Sequence[str]) -> l
     ]
 
 
-def _best(found: Ranked, calibration: Calibration) -> NDArray[np.float32]:
-    features: NDArray[np.float32] = found.evidence.features()[
-        int(np.argmax(calibration.ranking(found.evidence)))
-    ]
-    return features
+def _first(found: Ranked, calibration: Calibration) -> int:
+    return int(np.argmax(calibration.ranking(found.evidence)))
 
 
 def reciprocal_rank(snapshot: Snapshot, found: Ranked, weight: float, article: str) -> float:
@@ -105,38 +107,34 @@ def _samples(
     questions: Sequence[PseudoQuestion],
     found: Sequence[Ranked],
     calibration: Calibration,
-) -> tuple[NDArray[np.float32], NDArray[np.float32]]:
-    """Features of the best passage when the question's own article is there, and when not."""
-    positive, negative = [], []
+) -> tuple[list[Evidence], list[Evidence]]:
+    """Evidence for the best passage of the question's own article, and of all others."""
+    right, near = [], []
     for question, one in zip(questions, found, strict=True):
-        features = one.evidence.features()
         order = np.argsort(-calibration.ranking(one.evidence))
-        owners = [snapshot.chunks[int(row)].article for row in one.rows[order]]
-        owned = np.array([owner == snapshot.chunks[question.row].article for owner in owners])
+        own = snapshot.chunks[question.row].article
+        owned = np.array([snapshot.chunks[int(row)].article == own for row in one.rows[order]])
         if owned[:DEPTH].any():
-            positive.append(features[order[int(np.argmax(owned))]])
+            right.append(one.evidence.ordered(order[[int(np.argmax(owned))]]))
         if (~owned).any():
-            place = order[int(np.argmin(owned))]
-            other = snapshot.vectors[int(one.rows[place])]
+            place = order[[int(np.argmin(owned))]]
+            other = snapshot.vectors[int(one.rows[place[0]])]
             if float(other @ snapshot.vectors[question.row]) < SAME_MATTER:
-                negative.append(features[place])
-    return np.array(positive), np.array(negative)
+                near.append(one.evidence.ordered(place))
+    return right, near
 
 
-def _fit(
-    positive: NDArray[np.float32], near: NDArray[np.float32], far: NDArray[np.float32]
-) -> tuple[tuple[float, ...], float]:
-    """Logistic regression; near and far misses weigh half of all together."""
+def _fit(strengths: Sequence[NDArray[np.float32]]) -> tuple[float, float]:
+    """Logistic regression of right passages against near and far misses, weighed 2 : 1 : 1."""
     from sklearn.linear_model import LogisticRegression
 
-    samples = np.concatenate([positive, near, far])
-    labels = np.r_[np.ones(len(positive)), np.zeros(len(near) + len(far))]
+    values = np.concatenate(strengths)[:, None]
+    labels = np.repeat([1, 0, 0], [len(part) for part in strengths])
     weights = np.concatenate(
         [
-            np.full(len(part), share / len(part))
-            for part, share in zip((positive, near, far), (0.5, 0.25, 0.25), strict=True)
+            np.full(len(part), share * len(values) / len(part))
+            for part, share in zip(strengths, (0.5, 0.25, 0.25), strict=True)
         ]
     )
-    model = LogisticRegression(C=100.0)
-    model.fit(samples, labels, sample_weight=weights * len(samples))
-    return tuple(float(value) for value in model.coef_[0]), float(model.intercept_[0])
+    model = LogisticRegression(C=100.0).fit(values, labels, sample_weight=weights)
+    return float(model.coef_[0, 0]), float(model.intercept_[0])

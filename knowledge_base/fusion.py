@@ -3,7 +3,7 @@
 The ranking is a convex-style combination of the cosine with the query's BM25 divided by
 the best BM25 for that query (Bruch, Gai and Ingber 2023, https://arxiv.org/abs/2210.11934):
 unlike rank fusion it keeps how far apart two candidates are. The score is a logistic
-regression on features that mean the same for every query.
+function of the same sum, with BM25 measured against what the query could reach at most.
 """
 
 from __future__ import annotations
@@ -16,31 +16,41 @@ import numpy as np
 from numpy.typing import NDArray
 
 SATURATION = 2.2  # k1 + 1 at k1 = 1.2: no word adds more than this times its weight to BM25
+ARTICLE_SHARE = 0.3
+"""Of the dense evidence, how much is the cosine with the article's mean vector. Measured over
+0 to 0.4 on four help centres: 0.2 to 0.3 adds 0.02 to 0.04 MRR where articles have several
+chunks; where they have one, it changes nothing."""
 
 
 @dataclass(frozen=True)
 class Evidence:
     """What speaks for each candidate of one query; all of shape (n,), float32."""
 
-    cosine: NDArray[np.float32]
+    dense: NDArray[np.float32]
+    """Cosine with the chunk, mixed with the cosine with its article's mean vector."""
     lexical: NDArray[np.float32]
     """BM25 over the best BM25 of this query: 0..1."""
     coverage: NDArray[np.float32]
     """BM25 over what a text with every word of the query many times would reach: 0..1."""
 
-    def features(self) -> NDArray[np.float32]:
-        """Shape (n, 2), for the relevance model."""
-        return np.stack([self.cosine, self.coverage], axis=1)
+    def ordered(self, order: NDArray[np.int64]) -> Evidence:
+        return Evidence(self.dense[order], self.lexical[order], self.coverage[order])
 
 
 @dataclass(frozen=True)
 class Calibration:
-    """How one help centre's evidence is weighed. ``knowledge_base calibrate`` writes it."""
+    """How one help centre's evidence is weighed. ``knowledge_base calibrate`` writes it.
 
-    lexical_weight: float = 0.15
-    coefficients: tuple[float, ...] = (9.0, 2.0)
-    intercept: float = -4.0
-    floor: float = 0.5
+    The defaults were measured on a help centre of 146 articles; they serve until there are
+    enough articles to calibrate with.
+    """
+
+    lexical_weight: float = 0.2
+    typical_coverage: float = 0.15
+    """Median coverage of the right passage; it brings coverage onto the scale of ``lexical``."""
+    slope: float = 8.0
+    intercept: float = -5.0
+    floor: float = 0.3
     """Passages whose relevance is below are not returned."""
     questions: int = 0
     """How many pseudo-questions it rests on; 0 for the defaults."""
@@ -50,18 +60,23 @@ class Calibration:
 
     def ranking(self, evidence: Evidence) -> NDArray[np.float32]:
         """Fused scores, shape (n,); only their order within one query means anything."""
-        fused: NDArray[np.float32] = evidence.cosine + np.float32(self.lexical_weight) * (
-            evidence.lexical
+        fused: NDArray[np.float32] = (
+            evidence.dense + np.float32(self.lexical_weight) * evidence.lexical
         )
         return fused
 
+    def strength(self, evidence: Evidence) -> NDArray[np.float32]:
+        """The same fusion on a scale that means the same for every query, shape (n,)."""
+        weight = np.float32(self.lexical_weight / self.typical_coverage)
+        strength: NDArray[np.float32] = evidence.dense + weight * evidence.coverage
+        return strength
+
     def relevance(self, evidence: Evidence) -> NDArray[np.float32]:
         """Estimated probability, 0..1 and shape (n,), that a candidate answers the query."""
-        return self.probability(evidence.features())
+        return self.probability(self.strength(evidence))
 
-    def probability(self, features: NDArray[np.float32]) -> NDArray[np.float32]:
-        """The same for features of shape (n, 2)."""
-        logits = features @ np.asarray(self.coefficients) + self.intercept
+    def probability(self, strength: NDArray[np.float32]) -> NDArray[np.float32]:
+        logits = self.slope * strength + self.intercept
         probability: NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
         return probability
 
@@ -70,4 +85,4 @@ class Calibration:
 
     @classmethod
     def from_json(cls, values: Mapping[str, Any]) -> Calibration:
-        return cls(**{**values, "coefficients": tuple(values["coefficients"])})
+        return cls(**values)

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from knowledge_base.article import PUBLIC, Article
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
-from knowledge_base.fusion import SATURATION, Evidence
+from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
 from knowledge_base.passage import Passage
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.store import SnapshotStore
@@ -145,13 +145,14 @@ def rank(
     rows = np.union1d(dense, lexical[scores[lexical] > 0])
     best = float(scores.max(initial=0.0))
     evidence = Evidence(
-        cosine=snapshot.vectors[rows] @ vector,
+        dense=(1 - np.float32(ARTICLE_SHARE)) * (snapshot.vectors[rows] @ vector)
+        + np.float32(ARTICLE_SHARE) * (snapshot.centroids[snapshot.owners[rows]] @ vector),
         lexical=scores[rows] / np.float32(best or 1.0),
         coverage=np.minimum(scores[rows] / np.float32(SATURATION * weight or 1.0), 1),
     )
     fused = snapshot.calibration.ranking(evidence)
     order = np.lexsort((rows, -fused))  # equal scores in a stable order
-    evidence = Evidence(evidence.cosine[order], evidence.lexical[order], evidence.coverage[order])
+    evidence = evidence.ordered(order)
     return Ranked(rows[order], fused[order], snapshot.calibration.relevance(evidence), evidence)
 
 

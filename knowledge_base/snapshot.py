@@ -54,6 +54,14 @@ class Snapshot:
         return np.array([numbers[chunk.article] for chunk in self.chunks], dtype=np.int64)
 
     @cached_property
+    def centroids(self) -> NDArray[np.float32]:
+        """Unit mean vector of each article's chunks, shape (articles, dimension)."""
+        sums = np.zeros((len(self.articles), self.vectors.shape[1]), dtype=np.float32)
+        np.add.at(sums, self.owners, self.vectors)
+        norms: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
+        return sums / np.maximum(norms, np.float32(1e-9))
+
+    @cached_property
     def rows_by_digest(self) -> dict[str, int]:
         return {chunk.digest: row for row, chunk in enumerate(self.chunks)}
 

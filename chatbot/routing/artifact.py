@@ -144,6 +144,7 @@ def write_router(
         for name, content in tensors.items():
             half = {key: value.detach().to(torch.float16) for key, value in content.items()}
             save_file({k: v.contiguous() for k, v in half.items()}, fresh / name)
+            (fresh / name).chmod(0o644)  # safetensors writes 0600
         for name, text in documents.items():
             (fresh / name).write_text(text, encoding="utf-8")
         _swap(fresh, directory)

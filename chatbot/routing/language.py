@@ -61,8 +61,8 @@ _FUNCTION_WORDS = {
     "ce cette n'est n'ai c'est bonjour toujours reçu",
     "es": "yo usted es está son no y mi mis el la los las un una unos dónde donde cuándo cuando "
     "cómo como por qué que he ha puedo puede quiero para con en del se mi todavía hola gracias",
-    "it": "io è sono non e o mio mia il lo la gli le un una dove dov'è quando come perché che ho ha "
-    "posso può vorrei per con nel del della mi si ancora ciao grazie",
+    "it": "io è sono non e o mio mia il lo la gli le un una dove dov'è quando come perché che ho "
+    "ha posso può vorrei per con nel del della mi si ancora ciao grazie",
     "pt": "eu é está são não e ou meu minha o a os as um uma onde quando como por que tenho "
     "posso quero para com em do da se ainda olá obrigado",
     "nl": "ik jij wij is zijn niet en of mijn het de een waar wanneer hoe waarom wat heb heeft "

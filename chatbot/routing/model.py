@@ -162,7 +162,8 @@ class RouterModel:
         outputs = run_network(self._network, self._tokens, [text], self.manifest.entity_labels)
         similarity = self._index @ outputs.vectors[0]
         best = np.argsort(-similarity, kind="stable")[:k]
-        return [Neighbour(*self._examples[i], float(similarity[i])) for i in best]
+        examples = [(self._examples[int(i)], float(similarity[i])) for i in best]
+        return [Neighbour(text, intent, near) for (text, intent), near in examples]
 
     def _probabilities(self, logits: Floats) -> Floats:
         inside = logits[:, : len(self.manifest.intents)] / self.manifest.temperature

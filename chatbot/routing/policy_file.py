@@ -100,9 +100,9 @@ class IntentTable(BaseModel):
                 f"choose {', '.join(DECLARABLE)}"
             )
         if self.action in (Action.TEMPLATE, Action.REFUSE) and self.template is None:
-            raise ValueError(f"action {self.action.value!r} needs: template = \"id of a text\"")
+            raise ValueError(f'action {self.action.value!r} needs: template = "id of a text"')
         if (self.action is Action.ASK_SLOT) != (self.slot is not None):
-            raise ValueError("slot and action = \"ask_slot\" belong together")
+            raise ValueError('slot and action = "ask_slot" belong together')
         return self
 
 

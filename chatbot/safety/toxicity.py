@@ -69,7 +69,8 @@ class DetoxifyScorer:
         from detoxify import Detoxify
         from transformers.utils import logging as transformers_logging
 
-        transformers_logging.disable_progress_bar()  # a bar for a load of 0.3 s hides real messages
+        # A progress bar for a load of 0.3 s hides real messages.
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
         try:
             self._detoxify: Any = (
                 Detoxify(checkpoint=str(checkpoint)) if checkpoint else Detoxify(model)

@@ -39,6 +39,14 @@ def problem_of(error: DeskgateError) -> JSONResponse:
     return response
 
 
+def _fault(fault: dict[str, Any]) -> dict[str, str]:
+    if fault["type"] == "json_invalid":
+        place = fault["loc"][-1]
+        return {"field": "body", "reason": f"it is not JSON; the fault is at character {place}"}
+    field = ".".join(str(part) for part in fault["loc"][1:]) or "body"
+    return {"field": field, "reason": fault["msg"]}
+
+
 def install(app: FastAPI) -> None:
     """Every error of the application becomes a problem; nothing of its inside is shown."""
 
@@ -50,10 +58,7 @@ def install(app: FastAPI) -> None:
 
     @app.exception_handler(RequestValidationError)
     async def invalid(_request: Request, error: RequestValidationError) -> JSONResponse:
-        found = [
-            {"field": ".".join(str(part) for part in e["loc"][1:]) or "body", "reason": e["msg"]}
-            for e in error.errors()
-        ]
+        found = [_fault(fault) for fault in error.errors()]
         first = found[0]
         detail = f"{first['field']}: {first['reason']}"
         title = "The request cannot be used as it is"

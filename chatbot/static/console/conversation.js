@@ -53,7 +53,7 @@ export class ConversationView {
     this.back = h("button", { type: "button", onclick: () => this.#change("handback", {}, "Handed back to the bot.") },
       "Hand back to the bot");
     this.banner = h("div.banner", { role: "alert" });
-    this.log = h("div.conversation-log", { tabindex: "0", role: "region", "aria-label": "Messages" });
+    this.log = h("div.conversation-log", { tabindex: "0", role: "log", "aria-label": "Messages" });
     this.box = h("textarea.edit", { rows: "4", dir: "auto", value: this.#drafts.get(this.#id) ?? "" });
     this.box.addEventListener("keydown", (event) => {
       if (event.key === "Escape") this.box.blur();
@@ -95,7 +95,7 @@ export class ConversationView {
     this.back.hidden = state !== "person";
     this.answer.hidden = state !== "person";
     if (heard) {
-      fill(this.log, messages.length ? messageList(messages, { live: true })
+      fill(this.log, messages.length ? messageList(messages)
         : h("p.muted", "Nothing has been said yet."));
       this.log.scrollTop = this.log.scrollHeight;
     }

@@ -90,8 +90,8 @@ export function showPassage(number) {
 
 const AUTHORS = { customer: "Customer", bot: "Bot", person: "Team", notice: "Notice" };
 
-export function messageList(messages, { live = false } = {}) {
-  return h("ol.messages", live ? { role: "log", "aria-label": "Messages" } : {}, messages.map((m) =>
+export function messageList(messages) {
+  return h("ol.messages", messages.map((m) =>
     h(`li.m-${m.author.kind}`,
       h("p.who", h("strong", AUTHORS[m.author.kind] ?? m.author.kind),
         m.author.name && ["bot", "person"].includes(m.author.kind) && h("span", m.author.name),

@@ -37,6 +37,7 @@ export class ItemView {
 
   clear(text) {
     this.#leave();
+    this.root.removeAttribute("aria-busy");
     fill(this.root, h("div.empty", h("h2", "Nothing is open"), h("p", text)));
   }
 
@@ -64,6 +65,10 @@ export class ItemView {
       if (claim) this.announce(`Open: ${item.question}`);
     } catch (error) {
       if (request !== this.#request) return;
+      if (error.status === 404) {
+        this.clear("That item does not exist any more. Choose another one.");
+        return;
+      }
       if (claim && error.status === 409) {
         this.open(id);
         return;
@@ -214,7 +219,13 @@ export class ItemView {
       const fresh = await this.api.get(`review/items/${encodeURIComponent(item.id)}`);
       if (fresh.id !== this.id || this.decision.busy) return;
       this.decision.keep();
+      const { box } = this.decision;
+      const typing = document.activeElement === box && [box.selectionStart, box.selectionEnd];
       this.merge(fresh, { redraw: fresh.draft !== item.draft || fresh.stale !== item.stale });
+      if (typing) {
+        this.decision.box.focus();
+        this.decision.box.setSelectionRange(...typing);
+      }
     } catch (error) {
       this.warn(inWords(error));
     }

@@ -9,6 +9,8 @@ import { WindowedList } from "./list.js";
 /** The first page paints at once; the rest of a long queue follows behind it. */
 const FIRST_PAGE = 200;
 const WHOLE_QUEUE = 5000;
+/** Fetching thousands of rows for every event would keep the server and this page busy. */
+const LONG_QUEUE_REFRESH_MS = 2000;
 const ROW_PX = 92;
 const PREVIEW_AFTER_MS = 120;
 const SEARCH_AFTER_MS = 250;
@@ -199,6 +201,12 @@ export class QueueView {
 
   event(data) {
     if (data.id === this.item.id) this.item.remote(data);
-    this.refresh();
+    if (this.#total <= FIRST_PAGE) this.refresh();
+    else {
+      this.#timers.refresh ??= setTimeout(() => {
+        this.#timers.refresh = null;
+        this.refresh();
+      }, LONG_QUEUE_REFRESH_MS);
+    }
   }
 }

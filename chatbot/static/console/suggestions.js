@@ -24,14 +24,14 @@ export function suggestionNodes(found, { insert, label }) {
     return h("li", href && a.url ? h("a", { href, target: "_blank", rel: "noopener" }, a.title) : a.title);
   });
   return [
-    found.summary && h("div.summary-box", h("h4", "Summary"), h("p", { dir: "auto" }, found.summary)),
-    found.next_step && h("div.summary-box", h("h4", "Next step"), h("p", { dir: "auto" }, found.next_step)),
+    found.summary && h("div.summary-box", h("p.subhead", "Summary"), h("p", { dir: "auto" }, found.summary)),
+    found.next_step && h("div.summary-box", h("p.subhead", "Next step"), h("p", { dir: "auto" }, found.next_step)),
     found.drafts?.length ? h("ol.drafts", found.drafts.map(draft))
       : h("p.muted", "No draft: nothing in the help articles fits."),
     found.intent && h("p.muted", `Intent: ${words(found.intent)} ${percent(found.confidence)}`),
     found.entities?.length ? h("ul.entities", found.entities.map((e) =>
       h("li", h("span.tag.who", words(String(e.label).toLowerCase())), e.text))) : null,
-    articles.length ? h("div", h("h4", "Articles"), h("ul.articles", articles)) : null,
+    articles.length ? h("div", h("p.subhead", "Articles"), h("ul.articles", articles)) : null,
   ];
 }
 

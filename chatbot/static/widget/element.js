@@ -49,7 +49,7 @@ export class DeskgateChat extends HTMLElement {
       },
     });
     // Somebody who waits for an answer hears of it on any page of the site.
-    if (this.session.stored()) this.#start();
+    this.session.resume().catch(() => {}); // opening the chat tries again and says why not
     if (this.hasAttribute("open")) this.show();
   }
 
@@ -83,14 +83,14 @@ export class DeskgateChat extends HTMLElement {
     icon("chat", "icon chat"), icon("down", "icon shut"), h("span.unread", { hidden: true }));
     this.heading = h("h2", { id: "title" });
     this.subtitle = h("p.subtitle");
-    this.log = h("ol.log", { role: "log", "aria-live": "polite", "aria-relevant": "additions",
-      "aria-label": strings.log });
+    this.log = h("ol.log");
     this.typing = h("div.typing", { hidden: true }, h("span.dots", { "aria-hidden": "true" },
       h("i"), h("i"), h("i")), h("span.visually-hidden", { role: "status" }));
     this.aiNotice = h("p.ai-notice", { part: "ai-notice" });
     this.lineStatus = h("p.line", { role: "status" });
     this.scroller = h("div.scroller", { tabindex: "0", role: "group", "aria-label": strings.log },
-      this.aiNotice, this.log, this.typing);
+      this.aiNotice, h("div", { role: "log", "aria-live": "polite", "aria-relevant": "additions",
+        "aria-label": strings.log }, this.log), this.typing);
     this.composer = composer(strings, (text) => this.#send(text));
     this.personButton = h("button.link.person", { type: "button", part: "talk-to-person",
       onclick: () => this.#askForPerson() }, icon("person"), strings.talkToPerson);
@@ -98,11 +98,11 @@ export class DeskgateChat extends HTMLElement {
     this.confirm = h("div.confirm", { hidden: true, role: "group", "aria-label": strings.end });
     this.panel = h("div.panel", { part: "panel", role: "dialog", "aria-labelledby": "title",
       hidden: true },
-    h("header", { part: "header" }, h("span.avatar.big", { "aria-hidden": "true" }, icon("spark")),
+    h("div.head", { part: "header" }, h("span.avatar.big", { "aria-hidden": "true" }, icon("spark")),
       h("div.titles", this.heading, this.subtitle), this.endButton,
       button("close", strings.close, () => this.hide())),
     this.confirm, this.scroller, this.lineStatus,
-    h("footer", { part: "footer" }, this.composer.node, h("div.footer-row", this.personButton)));
+    h("div.foot", { part: "footer" }, this.composer.node, h("div.footer-row", this.personButton)));
     this.panel.addEventListener("keydown", (event) => this.#keys(event));
     root.append(this.panel, this.launcher);
     this.transcript = new Transcript(this.context, { log: this.log });
@@ -326,8 +326,7 @@ export class DeskgateChat extends HTMLElement {
     this.#state = state;
     const { company, strings } = this.context;
     const name = company?.bot_name ?? "";
-    this.heading.textContent = name;
-    this.panel.setAttribute("aria-label", strings.dialog(name || company?.name || ""));
+    this.heading.textContent = name || strings.title;
     this.subtitle.textContent = {
       waiting: strings.subtitleWaiting,
       person: strings.subtitlePerson(this.#person),

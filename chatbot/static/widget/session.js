@@ -41,20 +41,29 @@ export class Session {
     return this.storage.read()?.seen ?? 0;
   }
 
-  stored() {
-    return this.storage.read() !== null;
-  }
-
   destroy() {
     this.stopListening();
     this.#stream?.close();
     this.#stream = null;
   }
 
+  /** Resumes the stored conversation; an expired one is dropped in silence, and none is started:
+   * a page that is only looked at costs no conversation. */
+  async resume() {
+    if (!this.storage.read() || this.#starting) return;
+    await this.#begin(true).catch((error) => {
+      if (error.status === 0 || error.passing) throw error;
+    });
+  }
+
   /** Resumes the stored conversation or starts one; idempotent. */
   start() {
+    return this.#begin(false);
+  }
+
+  #begin(resumeOnly) {
     this.#starting ??= this.storage
-      .exclusively(() => this.#open())
+      .exclusively(() => this.#open(resumeOnly))
       .then(() => this.#flushOutbox())
       .catch((error) => {
         this.#starting = null;
@@ -63,7 +72,7 @@ export class Session {
     return this.#starting;
   }
 
-  async #open() {
+  async #open(resumeOnly) {
     const stored = this.storage.read();
     if (stored) {
       this.#adopt(stored);
@@ -72,6 +81,7 @@ export class Session {
       } catch (error) {
         if (![401, 403, 404, 410].includes(error.status)) throw error;
         this.storage.forget(stored.id);
+        if (resumeOnly && !stored.outbox?.length) throw error;
         this.handlers.onRenewed("expired");
         return this.#create(stored.outbox);
       }
@@ -106,7 +116,7 @@ export class Session {
     const answered = history.messages
       .filter((message) => message.author.kind === "bot" || message.author.kind === "person")
       .map((message) => message.position);
-    this.#listen(Math.max(0, ...answered));
+    this.#listen(history.held ? 0 : Math.max(0, ...answered));
   }
 
   #listen(lastId) {

@@ -5,7 +5,7 @@ import { span } from "../lib/time.js";
 export const STRINGS = {
   launcher: "Chat with us",
   launcherUnread: "Chat with us, new messages",
-  dialog: (name) => `Chat with ${name}`,
+  title: "Chat",
   close: "Close the chat window",
   log: "Conversation",
   botLabel: (name) => `${name} · AI assistant`,

@@ -56,15 +56,15 @@ button:disabled { cursor: default; opacity: .6; }
   display: flex; flex-direction: column; inline-size: min(400px, calc(100vw - 2 * var(--gap))); block-size: min(660px, calc(100dvh - 2 * var(--gap) - 74px));
   overflow: hidden; border: 1px solid var(--line); border-radius: var(--radius); background: var(--surface);
   box-shadow: 0 4px 14px rgb(0 0 0 / .10), 0 24px 60px rgb(0 0 0 / .22); }
-header { display: flex; align-items: center; gap: 10px; padding: 12px 8px 12px 16px; background: var(--accent); color: var(--on-accent); }
-:dir(rtl) header { padding: 12px 16px 12px 8px; }
+.head { display: flex; align-items: center; gap: 10px; padding: 12px 8px 12px 16px; background: var(--accent); color: var(--on-accent); }
+:dir(rtl) .head { padding: 12px 16px 12px 8px; }
 .titles { flex: 1; min-inline-size: 0; }
 h2 { font-size: 16px; font-weight: 650; line-height: 1.3; }
 .subtitle { font-size: 13px; line-height: 1.35; overflow-wrap: anywhere; }
 .icon-button { display: grid; place-items: center; inline-size: 44px; block-size: 44px; border: 0; border-radius: 50%; background: transparent; }
-header .icon-button { color: inherit; }
-header .icon-button:hover { background: rgb(255 255 255 / .16); }
-header :focus-visible { outline-color: currentColor; outline-offset: -3px; }
+.head .icon-button { color: inherit; }
+.head .icon-button:hover { background: rgb(255 255 255 / .16); }
+.head :focus-visible { outline-color: currentColor; outline-offset: -3px; }
 .confirm { padding: 14px 16px; border-block-end: 1px solid var(--line); background: var(--raised); }
 .row { display: flex; align-items: center; gap: 8px; flex-wrap: wrap; margin-block-start: 8px; }
 
@@ -158,7 +158,7 @@ label textarea { resize: vertical; }
 @keyframes bounce { 0%, 60%, 100% { transform: none; opacity: .5; } 30% { transform: translateY(-4px); opacity: 1; } }
 
 .line { padding: 0 16px; color: var(--muted); font-size: 13px; }
-footer { padding: 10px 12px 4px; border-block-start: 1px solid var(--line); background: var(--surface); }
+.foot { padding: 10px 12px 4px; border-block-start: 1px solid var(--line); background: var(--surface); }
 .field { display: flex; align-items: flex-end; gap: 6px; padding: 4px; border: 1px solid light-dark(#85908a, #6f7d77); border-radius: 24px; background: var(--surface); }
 .field:focus-within { border-color: transparent; outline: 2px solid var(--link); }
 .field textarea { flex: 1; min-inline-size: 0; min-block-size: 44px; max-block-size: 132px; padding: 10px 6px 10px 14px; border: 0; outline: 0; background: transparent; resize: none; font-size: 16px; line-height: 1.45; }
@@ -166,7 +166,7 @@ footer { padding: 10px 12px 4px; border-block-start: 1px solid var(--line); back
 textarea::placeholder { color: var(--muted); opacity: 1; }
 .send { flex: none; display: grid; place-items: center; inline-size: 44px; block-size: 44px; border: 0; border-radius: 50%; background: var(--accent); color: var(--on-accent); }
 .send[aria-disabled="true"] { background: var(--raised); color: var(--muted); cursor: default; filter: none; }
-:dir(rtl) .send .icon, :dir(rtl) header .icon-button .icon { transform: scaleX(-1); }
+:dir(rtl) .send .icon, :dir(rtl) .head .icon-button .icon { transform: scaleX(-1); }
 .count { padding: 4px 14px 0; color: var(--muted); font-size: 12.5px; text-align: end; }
 .count:empty { display: none; }
 .count.over { color: var(--bad); font-weight: 600; }
@@ -178,7 +178,7 @@ textarea::placeholder { color: var(--muted); opacity: 1; }
 @media (max-width: 480px) {
   .panel { inset: 0; inline-size: 100%; block-size: 100dvh; border: 0; border-radius: 0; }
   :host([data-open]) .launcher { display: none; }
-  footer { padding-block-end: max(4px, env(safe-area-inset-bottom)); }
+  .foot { padding-block-end: max(4px, env(safe-area-inset-bottom)); }
 }
 @media (prefers-reduced-motion: no-preference) {
   .panel:not([hidden]) { animation: rise .22s cubic-bezier(.2, .8, .3, 1); }

@@ -1,0 +1,107 @@
+"""Rules of the policy on a text of the bot: promises, links, length."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Collection
+from typing import Final
+from urllib.parse import urlsplit
+
+from chatbot.safety.pii_patterns import find_urls
+from chatbot.safety.policy import Policy
+from chatbot.safety.readable import MAX_READ, readable
+from chatbot.types import Reason, ReasonCode
+
+_SCHEME: Final = re.compile(
+    r"\b(?:javascript|vbscript|data|file|ftp|sms|ws|wss|blob|intent):\S", re.I
+)
+_SCHEME_ALLOWED: Final = re.compile(r"\b(?:data|file|sms|intent):(?![a-z]+/|//)", re.I)
+_MARKDOWN_LINK: Final = re.compile(r"\]\(\s{0,3}<?([^)\s>]{1,400})")
+_AUTHORITY: Final = re.compile(r"^[a-z][a-z0-9+.-]{1,20}:(?!//)", re.I)
+
+
+def rule_reasons(
+    text: str, policy: Policy, allowed_domains: Collection[str], intent: str = ""
+) -> tuple[Reason, ...]:
+    """FORBIDDEN_PROMISE, LINK_NOT_ALLOWED and TOO_LONG; nothing for a text within the rules."""
+    return (
+        *length_reasons(text, policy),
+        *promise_reasons(text, policy, intent),
+        *link_reasons(text, allowed_domains),
+    )
+
+
+def length_reasons(text: str, policy: Policy) -> tuple[Reason, ...]:
+    words = len(text.split())
+    if words <= policy.max_words and len(text) <= MAX_READ:
+        return ()
+    return (
+        Reason(
+            ReasonCode.TOO_LONG,
+            f"The answer has {words} words and {len(text)} characters; {policy.max_words} words "
+            f"are allowed, and no more than {MAX_READ} characters are read.",
+            rule="policy.toml: max_words",
+            score=float(words),
+            threshold=float(policy.max_words),
+        ),
+    )
+
+
+def promise_reasons(text: str, policy: Policy, intent: str = "") -> tuple[Reason, ...]:
+    """One reason for each forbidden rule that the text breaks, with the words that break it."""
+    reasons = []
+    for rule in policy.forbidden:
+        words = rule.match(text[:MAX_READ])
+        if words is not None:
+            about = f" in an answer about {intent!r}" if intent else ""
+            reasons.append(
+                Reason(
+                    ReasonCode.FORBIDDEN_PROMISE,
+                    f"{rule.why} It says {words!r}{about}.",
+                    rule=f"policy.toml: {rule.name}",
+                    words=words,
+                )
+            )
+    return tuple(reasons)
+
+
+def link_reasons(text: str, allowed_domains: Collection[str]) -> tuple[Reason, ...]:
+    """Links, named or bare, to hosts outside the allowed domains and their subdomains."""
+    plain = readable(text).text
+    hosts: dict[str, str] = {}
+    for entity in find_urls(plain):
+        hosts.setdefault(_host(entity.text), entity.text)
+    for match in _MARKDOWN_LINK.finditer(plain):
+        target = match[1]
+        if target.startswith(("//", "\\")) or "://" in target or _AUTHORITY.match(target):
+            hosts.setdefault(_host(target), target)
+    if (match := _SCHEME.search(plain)) and not _SCHEME_ALLOWED.match(plain, match.start()):
+        hosts.setdefault("", match[0])
+    return tuple(
+        Reason(
+            ReasonCode.LINK_NOT_ALLOWED,
+            f"The link leads to {host or 'no web address'!r}; allowed are: "
+            f"{', '.join(sorted(allowed_domains)) or 'none'}.",
+            rule="policy.toml: allowed_domains",
+            words=shown,
+        )
+        for host, shown in hosts.items()
+        if not _allowed(host, allowed_domains)
+    )
+
+
+def _host(link: str) -> str:
+    link = link.replace("\\", "/")
+    if _AUTHORITY.match(link) and not link.lower().startswith(("http:", "https:")):
+        return "mailto" if link.lower().startswith(("mailto:", "tel:")) else ""
+    try:
+        parts = urlsplit(link if "//" in link else f"//{link}")
+        return (parts.hostname or "").rstrip(".").lower()
+    except ValueError:  # a broken IPv6 address or port: not a place that anybody allowed
+        return ""
+
+
+def _allowed(host: str, domains: Collection[str]) -> bool:
+    if host == "mailto":  # the address itself is checked as personal data
+        return True
+    return any(host == domain or host.endswith(f".{domain}") for domain in domains)

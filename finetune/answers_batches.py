@@ -1,0 +1,97 @@
+"""Rows that share their passages are trained as branches of one sequence.
+
+    instructions, passages | question a, answer a | question b, answer b | ...
+
+Each branch sees the shared part and itself, never a sister, and its positions go on where
+the shared part ends: the same probabilities as single rows, at a quarter of the cost on a
+CPU (six branches of 45 tokens on 350 shared ones). The idea is that of tree attention
+(https://arxiv.org/abs/2305.09781), used for training.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import torch
+
+from finetune.answers_rows import IGNORED, AnswerRow, encode_row
+
+SHARED = 0
+PADDING = -1
+
+
+def encode_groups(
+    tokenizer: Any, rows: Iterable[AnswerRow], max_tokens: int
+) -> tuple[list[dict[str, list[int]]], int]:
+    """Sequences with ``input_ids``, ``labels``, ``position_ids`` and ``branch`` (SHARED, then
+    1, 2, …), and how many rows were too long. Neighbouring rows of one prompt are joined."""
+    sequences: list[dict[str, list[int]]] = []
+    group: list[dict[str, list[int]]] = []
+    key: Any = None
+    too_long = 0
+    for row in rows:
+        encoded = encode_row(tokenizer, row, max_tokens)
+        if encoded is None:
+            too_long += 1
+            continue
+        own = (row.company, row.passages)
+        if group and (own != key or len(_joined([*group, encoded])["input_ids"]) > max_tokens):
+            sequences.append(_joined(group))
+            group = []
+        key = own
+        group.append(encoded)
+    if group:
+        sequences.append(_joined(group))
+    return sequences, too_long
+
+
+def _joined(group: Sequence[dict[str, list[int]]]) -> dict[str, list[int]]:
+    first = group[0]["input_ids"]
+    # Never into an answer: the shared part carries no loss.
+    shared = min(row["labels"].count(IGNORED) for row in group)
+    if len(group) > 1:
+        for other in group[1:]:
+            ids = other["input_ids"]
+            shared = next((i for i in range(shared) if ids[i] != first[i]), shared)
+    joined = {
+        "input_ids": list(first[:shared]),
+        "labels": [IGNORED] * shared,
+        "position_ids": list(range(shared)),
+        "branch": [SHARED] * shared,
+    }
+    for number, row in enumerate(group, 1):
+        rest = len(row["input_ids"]) - shared
+        joined["input_ids"] += row["input_ids"][shared:]
+        # The first token of a branch is predicted from the token before it in the sequence,
+        # which belongs to a sister; it is part of a question, so its label is IGNORED anyway.
+        joined["labels"] += row["labels"][shared:]
+        joined["position_ids"] += range(shared, shared + rest)
+        joined["branch"] += [number] * rest
+    return joined
+
+
+class BranchCollator:
+    """Pads to the longest; the mask is boolean, shape (batch, 1, tokens, tokens)."""
+
+    def __init__(self, pad_id: int) -> None:
+        self.pad_id = pad_id
+
+    def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        length = max(len(example["input_ids"]) for example in examples)
+
+        def padded(name: str, filler: int) -> torch.Tensor:
+            rows = [e[name] + [filler] * (length - len(e[name])) for e in examples]
+            return torch.tensor(rows)
+
+        branch = padded("branch", PADDING)
+        mine, theirs = branch[:, :, None], branch[:, None, :]
+        causal = torch.ones(length, length, dtype=torch.bool).tril()
+        mask = causal & ((theirs == SHARED) | (theirs == mine)) & (theirs != PADDING)
+        mask |= torch.eye(length, dtype=torch.bool)  # padding sees itself: no empty softmax
+        return {
+            "input_ids": padded("input_ids", self.pad_id),
+            "labels": padded("labels", IGNORED),
+            "position_ids": padded("position_ids", 0),
+            "attention_mask": mask[:, None],
+        }
