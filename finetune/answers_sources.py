@@ -10,15 +10,15 @@ import json
 import random
 import re
 from collections import defaultdict
-from collections.abc import Callable, Iterable, Sequence
-from dataclasses import replace
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from chatbot.answering.citations import with_marks
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.plain import plain_text
 from chatbot.answering.prompt import ABSTENTION
-from chatbot.answering.sentences import split_sentences
+from chatbot.answering.sentences import SentenceStream, split_sentences
 from chatbot.errors import SetupError
 from chatbot.types import HistoryMessage, SentenceKind
 from finetune.answers_rows import AnswerRow, PassageText
@@ -26,15 +26,15 @@ from finetune.synthesis import COMPANIES, noisy
 from knowledge_base.article import Article, article_from
 from knowledge_base.chunking import chunk
 
-Search = Callable[[str, int], Sequence[tuple[str, PassageText]]]
-"""Query, count -> (article id, passage), best first: where distractors come from."""
-
 _STEP = re.compile(r"^\d{1,2}[.)]\s+")
 _WORD = re.compile(r"[a-z0-9£€$]+")
 _STOP = frozenset(
-    [*"a an the of to in on at for and or is are be can do does how i my me you your we our".split(),
-     *"what when where which who why it its this that with if will from by as not no".split()]
-)  # fmt: skip
+    re.findall(
+        r"\w+",
+        "a an the of to in on at for and or is are be can do does how i my me you your we our what "
+        "when where which who why it its this that with if will from by as not no",
+    )
+)
 
 
 def faq_groups(csv_file: Path, groups: int, seed: int) -> list[list[AnswerRow]]:
@@ -115,107 +115,164 @@ def article_rows(
     return made
 
 
-def company_rows(
+def company_groups(
     questions: Path,
     articles: Sequence[Article],
-    search: Search,
     *,
     company: str,
     seed: int,
     excluded: frozenset[str] = frozenset(),
     copies: int = 1,
-) -> list[AnswerRow]:
-    """Rows of ``{"question","articles","answer","must","history","expect"}``: the passages are
-    the chunks that the answer rests on, at a random place among what ``search`` finds.
+) -> list[list[AnswerRow]]:
+    """Rows of ``{"question","articles","answer","must","history","expect"}``, grouped about
+    shared passages: the chunks that two or three related answers rest on, in random order,
+    with a chunk nobody asks for; every other question is a chance to abstain.
 
-    ``excluded``: ids of articles held out for evaluation; they are never shown. ``copies``
-    other arrangements of each row are made. Rows that expect no answer get the abstention.
+    ``excluded``: ids of articles held out for evaluation; they are never shown. Each of the
+    ``copies`` arranges all rows anew. Raises SetupError naming a broken line.
     """
     rng = random.Random(seed)
-    by_id = {article.id: article for article in articles}
-    made: list[AnswerRow] = []
-    for number, line in enumerate(questions.read_text(encoding="utf-8").splitlines(), 1):
-        if not line.strip():
-            continue
-        try:
-            content = json.loads(line)
-            row = AnswerRow(
-                question=content["question"],
-                passages=(),
-                answer=content.get("answer") or ABSTENTION,
-                history=tuple(
-                    HistoryMessage(m["role"], m["text"]) for m in content.get("history") or ()
-                ),
-                company=company,
-                must=tuple(content.get("must") or ()),
-            )
-        except (json.JSONDecodeError, KeyError, TypeError) as error:
-            raise SetupError(f"{questions}:{number}: not a question row ({error!r})") from None
-        gold = [by_id[name] for name in content.get("articles") or () if name in by_id]
-        abstains = content.get("expect", "answer") == "abstain" or not gold
-        if excluded & {a.id for a in gold} or content.get("expect", "answer") not in (
-            "answer",
-            "abstain",
-        ):
-            continue
-        for _ in range(copies):
-            made.append(_arranged(row, [] if abstains else gold, search, excluded, rng))
-    return made
+    chunks = _chunks(articles, excluded)
+    asked = [_asked(line, where, company, chunks) for line, where in _lines(questions)]
+    answered = [item for item in asked if item is not None and item.sources]
+    absent = [item.row for item in asked if item is not None and not item.sources]
+    groups = []
+    for _ in range(copies):
+        waiting = rng.sample(answered, len(answered))
+        while waiting:
+            groups.append(_company_group(waiting, answered, absent, chunks, rng))
+    return groups
+
+
+@dataclass(frozen=True)
+class _Asked:
+    """A question and, for each sentence of its answer, the (article id, chunk) it rests on."""
+
+    row: AnswerRow
+    pieces: tuple[str, ...] = ()
+    sources: tuple[tuple[str, PassageText], ...] = ()
+
+
+def _company_group(
+    waiting: list[_Asked],
+    answered: Sequence[_Asked],
+    absent: Sequence[AnswerRow],
+    chunks: Sequence[tuple[str, PassageText]],
+    rng: random.Random,
+) -> list[AnswerRow]:
+    taken = [waiting.pop()]
+    passages = list(dict.fromkeys(taken[0].sources))
+    related = sorted(waiting, key=lambda item: -_overlap(taken[0].row.question, _all_words(item)))
+    for item in related[:6] if rng.random() < 0.7 else rng.sample(waiting, min(6, len(waiting))):
+        union = list(dict.fromkeys([*passages, *item.sources]))
+        if len(taken) < 4 and len(union) <= 3:
+            taken.append(item)
+            waiting.remove(item)
+            passages = union
+    query = " ".join(item.row.question for item in taken)
+    near = sorted(chunks, key=lambda c: -_overlap(query, f"{c[1].title} {c[1].text}"))
+    spare = [c for c in near[:8] if c not in passages]
+    passages += rng.sample(spare, min(len(spare), max(0, rng.choice((3, 3, 4)) - len(passages))))
+    rng.shuffle(passages)
+    shown = {article for article, _ in passages}
+    texts = tuple(passage for _, passage in passages)
+    rows = [_cited(item, passages, rng) for item in taken]
+    # Its article is not here at all, so nothing can be said; near ones make it hard.
+    removed = [i.row for i in answered if not shown & {name for name, _ in i.sources}]
+    removed = sorted(removed, key=lambda row: -_overlap(query, row.question))[:15]
+    for row in [
+        *rng.sample(absent, min(1, len(absent))),
+        *rng.sample(removed, min(1, len(removed))),
+    ]:
+        if rng.random() < 0.55:
+            rows.append(replace(row, answer=ABSTENTION, kind="abstain", must=(), gold=()))
+    return [replace(row, passages=texts, question=_typed(row.question, rng)) for row in rows]
+
+
+def _cited(
+    item: _Asked, passages: Sequence[tuple[str, PassageText]], rng: random.Random
+) -> AnswerRow:
+    numbers = [passages.index(source) + 1 for source in item.sources]
+    marked = []
+    for piece, number in zip(item.pieces, numbers, strict=True):
+        space = piece[: len(piece) - len(piece.lstrip())]
+        claim = sentence_kind(piece.strip()) is SentenceKind.CLAIM
+        marked.append(space + with_marks(piece.strip(), [number] if claim else []))
+    return replace(
+        item.row,
+        answer="".join(marked).strip(),
+        kind="follow-up" if item.row.history else "company",
+        gold=tuple(sorted(set(numbers))),
+    )
+
+
+def _asked(
+    line: str, where: str, company: str, chunks: Sequence[tuple[str, PassageText]]
+) -> _Asked | None:
+    try:
+        content = json.loads(line)
+        names = set(content.get("articles") or ())
+        expect = content.get("expect", "answer")
+        row = AnswerRow(
+            question=content["question"],
+            passages=(),
+            answer=content.get("answer") or ABSTENTION,
+            history=tuple(
+                HistoryMessage(m["role"], m["text"]) for m in content.get("history") or ()
+            ),
+            company=company,
+            must=tuple(content.get("must") or ()),
+        )
+    except (json.JSONDecodeError, KeyError, TypeError) as error:
+        raise SetupError(f"{where}: not a question row ({error!r})") from None
+    if expect == "abstain" and not names:
+        return _Asked(row)
+    own = [c for c in chunks if c[0] in names]
+    if expect != "answer" or row.abstains or not own:
+        return None
+    stream = SentenceStream()
+    pieces = (*stream.feed(row.answer), *stream.finish())
+    sources = tuple(
+        max(own, key=lambda c: _overlap(piece, f"{c[1].heading} {c[1].text}")) for piece in pieces
+    )
+    return _Asked(row, pieces, sources)
+
+
+def _chunks(articles: Sequence[Article], excluded: frozenset[str]) -> list[tuple[str, PassageText]]:
+    return [
+        (article.id, PassageText(article.title, part.heading, part.text))
+        for article in articles
+        if article.id not in excluded
+        for part in chunk(article)
+    ]
+
+
+def _lines(path: Path) -> list[tuple[str, str]]:
+    lines = path.read_text(encoding="utf-8").splitlines()
+    return [(line, f"{path}:{n}") for n, line in enumerate(lines, 1) if line.strip()]
+
+
+def _all_words(item: _Asked) -> str:
+    return f"{item.row.question} {' '.join(p.title for _, p in item.sources)}"
+
+
+def _typed(question: str, rng: random.Random) -> str:
+    return noisy(question, rng) if rng.random() < 0.12 else question
 
 
 def read_help_articles(path: Path, language: str = "en") -> list[Article]:
-    """From JSON lines with ``lang, slug, title, text``; other languages and near-empty ones
-    are left out."""
+    """From JSON lines with ``lang, slug, title, text``; other languages, legal
+    texts and empty ones are left out."""
     found = []
     for line in path.read_text(encoding="utf-8").splitlines():
         content = json.loads(line)
-        if content.get("lang", language) == language and len(content["text"].split()) > 40:
-            values = {"id": content["slug"], "title": content["title"], "text": content["text"]}
+        # Legal texts have no short answers.
+        legal = content.get("slug") in ("privacy", "rules-of-use")
+        if content.get("lang", language) == language and not legal and content["text"].strip():
+            text = re.sub(r" *\{#[^}]*\}", "", content["text"])
+            values = {"id": content["slug"], "title": content["title"], "text": text}
             found.append(article_from(values, "help"))
     return found
-
-
-def _arranged(
-    row: AnswerRow,
-    gold: Sequence[Article],
-    search: Search,
-    excluded: frozenset[str],
-    rng: random.Random,
-) -> AnswerRow:
-    names = {article.id for article in gold}
-    count = rng.choice((2, 3, 3))
-    query = " ".join([*(m.text for m in row.history if m.role == "customer"), row.question])
-    found = [p for name, p in search(query, 12) if name not in names and name not in excluded]
-    distractors = found[:count]
-    if not gold:
-        question = noisy(row.question, rng) if rng.random() < 0.15 else row.question
-        rng.shuffle(distractors)
-        return replace(
-            row, question=question, passages=tuple(distractors), answer=ABSTENTION, kind="abstain"
-        )
-    chunks = [
-        PassageText(article.title, part.heading, part.text)
-        for article in gold
-        for part in chunk(article)
-    ]
-    sentences = split_sentences(row.answer)
-    best = [max(chunks, key=lambda c: _overlap(s, f"{c.heading} {c.text}")) for s in sentences]
-    needed = list(dict.fromkeys(best))
-    passages = [*needed, *distractors[: max(1, count + 1 - len(needed))]]
-    rng.shuffle(passages)
-    marked = []
-    for sentence, source in zip(sentences, best, strict=True):
-        claim = sentence_kind(sentence) is SentenceKind.CLAIM
-        marked.append(with_marks(sentence, [passages.index(source) + 1] if claim else []))
-    joiner = "\n" if any(_STEP.match(s) for s in sentences) else " "
-    return replace(
-        row,
-        question=noisy(row.question, rng) if rng.random() < 0.15 else row.question,
-        passages=tuple(passages),
-        answer=joiner.join(marked),
-        kind="follow-up" if row.history else "company",
-        gold=tuple(sorted({passages.index(source) + 1 for source in best})),
-    )
 
 
 def _opening(text: str) -> str | None:
@@ -238,7 +295,7 @@ def _sentence(text: str) -> str:
 
 
 def _topic_question(topic: str, rng: random.Random) -> str:
-    topic = topic.strip().rstrip(".:")
+    topic = re.sub(r"[#*{}]+.*", "", topic).strip().rstrip(".:")
     if topic.endswith("?"):
         return topic
     lower = topic[:1].lower() + topic[1:]

@@ -52,8 +52,9 @@ def fit_scope(
 ) -> ScopeCalibration:
     """Standardises each part on in-scope rows and sets the threshold.
 
-    With out-of-scope rows: where in-scope accuracy after rejection plus out-of-scope recall
-    is highest. Without: where ``reject_share`` of the in-scope rows are refused.
+    At most ``reject_share`` of the in-scope rows may be refused though their intent was right.
+    With out-of-scope rows the threshold has the highest recall that this allows, and of equal
+    ones the highest threshold; without any it is at that share.
     """
     outside = np.array([r.out_of_scope for r in rows])
     inside = parts.values[~outside]
@@ -62,13 +63,15 @@ def fit_scope(
     weights = SCOPE_WEIGHTS[: inside.shape[1]]
     draft = ScopeCalibration(centres=centres, spreads=spreads, weights=weights, threshold=0.0)
     joined = join_parts(parts, draft)
+    lost = np.where(right & ~outside, joined, -np.inf)
+    allowed = int(reject_share * (~outside).sum())
+    threshold = float(np.sort(lost)[::-1][allowed])
     if outside.any():
-        candidates = np.unique(joined)
-        kept_right = [float((right & (joined <= c))[~outside].mean()) for c in candidates]
-        recall = [float((joined > c)[outside].mean()) for c in candidates]
-        threshold = float(candidates[int(np.argmax(np.add(kept_right, recall)))])
-    else:
-        threshold = float(np.quantile(joined[~outside], 1 - reject_share))
+        beyond = joined[outside & (joined > threshold)]
+        # between the rows that must stay and the nearest that must go: no nearer to either
+        nearest = float(beyond.min()) if beyond.size else threshold
+        below = lost[lost < nearest]
+        threshold = (nearest + float(below.max())) / 2 if below.size else threshold
     return draft.model_copy(update={"threshold": threshold})
 
 

@@ -6,6 +6,7 @@ import copy
 import hashlib
 import math
 import random
+import warnings
 from collections import Counter
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from chatbot.routing.model import Outputs, run_network
-from chatbot.routing.network import AdapterShape, RouterNetwork, add_adapter
+from chatbot.routing.network import RouterNetwork
 from chatbot.routing.tags import IGNORED, tag_count
 from chatbot.routing.tokens import Tokens
 from finetune.router_batches import Batch, Labels, epoch
@@ -73,8 +74,7 @@ class Trainer:
             config.scale,
         )
         self._start_at_class_means()
-        shape = AdapterShape(config.lora_rank, 2 * config.lora_rank)
-        self.network.encoder = add_adapter(encoder, shape)
+        self.network.encoder = _add_adapter(encoder, config.lora_rank)
         self.class_weights = _class_weights(train, labels)
 
     def run(self) -> Trained:
@@ -234,6 +234,17 @@ class Trainer:
         recipe = self.config.model_dump_json(exclude={"resume", "out"})
         rows = "\n".join(f"{r.text}\t{r.intents}\t{r.entities}" for r in (*self.train, *self.dev))
         return hashlib.sha256(f"{recipe}\n{rows}".encode()).hexdigest()
+
+
+def _add_adapter(encoder: Any, rank: int) -> Any:
+    """The encoder with LoRA on every linear layer, alpha twice the rank."""
+    from peft import LoraConfig, get_peft_model
+
+    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
+    with warnings.catch_warnings():
+        # peft 0.21 still reads a property that transformers 5.23 has renamed
+        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
+        return get_peft_model(encoder, config)
 
 
 def _class_weights(rows: Sequence[RouterRow], labels: Labels) -> Tensor:

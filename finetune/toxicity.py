@@ -208,7 +208,7 @@ def sides(rows: Sequence[Row], scores: Floats, calibration: Calibration) -> dict
     return found
 
 
-def toxicity_command(  # noqa: PLR0917  (typer reads options from the signature)
+def toxicity_command(
     data_root: Annotated[Path, typer.Option(help="Folder of the training sets.")],
     out: Annotated[Path, typer.Option(help="Folder for the result and everything to resume from.")],
     config: Annotated[Path | None, typer.Option(help="recipe.toml; default: built in.")] = None,

@@ -203,7 +203,7 @@ class TurnLedger:
             "held_notice",
             kind="held",
             extra={
-                "held_message_id": message.id,
+                "message_id": message.id,
                 "expected_wait_s": settings.review_target_s if on_duty else None,
                 "on_duty": on_duty,
                 "contact_form": not on_duty,

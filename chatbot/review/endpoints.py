@@ -43,7 +43,7 @@ async def items(
     _staff: Reviewer,
     ctx: Ctx,
     state: Literal["open", "resolved", "withdrawn"] = "open",
-    limit: Annotated[int, Query(ge=1, le=500)] = 100,
+    limit: Annotated[int, Query(ge=1, le=5000)] = 100,
     offset: Annotated[int, Query(ge=0)] = 0,
     q: Annotated[str, Query(max_length=200)] = "",
 ) -> dict[str, Any]:

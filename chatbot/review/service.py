@@ -98,7 +98,9 @@ class ReviewService:
         async with self._changing(item_id) as (rows, _, item):
             self._must_be_open(item)
             if item.holder_id not in (None, staff.id) and item.lease_until > rows.now:
-                raise Conflict(f"{item.holder_name} is working on this item")
+                raise Conflict(
+                    f"{item.holder_name} is working on this item", holder={"name": item.holder_name}
+                )
             item.holder_id, item.holder_name = staff.id, staff.name
             item.lease_until = rows.now + self.office.settings.review_lease_s
             item.version += 1

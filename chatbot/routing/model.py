@@ -18,8 +18,6 @@ from chatbot.types import Entity, Prediction
 from knowledge_base.encoder import EncoderFiles
 
 if TYPE_CHECKING:
-    from torch import Tensor
-
     from chatbot.routing.network import RouterNetwork
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
@@ -46,6 +44,8 @@ class Outputs:
     logits: Floats
     """Before temperature, shape (texts, outputs)."""
     entities: tuple[tuple[Entity, ...], ...]
+    readable: frozenset[int]
+    """Rows in which the vocabulary knows a token: not emoji or an unknown script alone."""
 
 
 def run_network(
@@ -77,7 +77,8 @@ def run_network(
         vectors = torch.nn.functional.normalize(totals, dim=1)
         logits = network.intent_logits(vectors)
     entities = tuple(_without_overlap(e.values()) for e in found)
-    return Outputs(vectors.numpy(), logits.numpy(), entities)
+    readable = frozenset(w.row for w in windows if tokens.readable(w))
+    return Outputs(vectors.numpy(), logits.numpy(), entities, readable)
 
 
 class RouterModel:
@@ -118,10 +119,13 @@ class RouterModel:
                 f"({manifest.encoder_digest}), but CHATBOT_ENCODER is {files.setting} "
                 f"({files.digest}); train a router on it with: python -m finetune router"
             )
+        from chatbot.routing.network import merge_adapter
+
         network = build_network(manifest, files)
         index = artifact.read_tensors(directory, artifact.INDEX)["vectors"].numpy()
         network.load_state_dict(artifact.read_tensors(directory, artifact.HEADS), strict=False)
-        merge_adapter(network, artifact.read_tensors(directory, artifact.ADAPTER), manifest)
+        adapter = artifact.read_tensors(directory, artifact.ADAPTER)
+        merge_adapter(network.encoder, adapter, manifest.lora_alpha / manifest.lora_rank)
         examples = artifact.read_index_texts(directory)
         return cls(manifest, network.eval(), Tokens(files.tokenizer()), index, examples)
 
@@ -147,13 +151,12 @@ class RouterModel:
             outputs.vectors, outputs.logits, self._index, learned=self.manifest.learned_scope
         )
         scores = scope.scope_scores(parts, self.manifest.scope)
-        readable = {w.row for w in self._tokens.windows(texts) if self._tokens.readable(w)}
         predictions = []
         for row in range(len(texts)):
             chances = probabilities[row]
             order = np.argsort(-chances, kind="stable")
             intents = tuple((self.manifest.intents[i], float(chances[i])) for i in order)
-            score = float(scores[row]) if row in readable else 1.0
+            score = float(scores[row]) if row in outputs.readable else 1.0
             predictions.append(Prediction(intents, score > 0.5, score, outputs.entities[row]))
         return predictions
 
@@ -189,20 +192,6 @@ def build_network(manifest: artifact.Manifest, files: EncoderFiles) -> RouterNet
         tag_count(manifest.entity_labels),
         manifest.scale,
     )
-
-
-def merge_adapter(
-    network: RouterNetwork, adapter: dict[str, Tensor], manifest: artifact.Manifest
-) -> None:
-    """Adds the adapter to the encoder's weights: no cost at inference."""
-    from peft import set_peft_model_state_dict
-
-    from chatbot.routing.network import AdapterShape, add_adapter
-
-    shape = AdapterShape(manifest.lora_rank, manifest.lora_alpha)
-    adapted = add_adapter(network.encoder, shape)
-    set_peft_model_state_dict(adapted, adapter)
-    network.encoder = adapted.merge_and_unload()
 
 
 def _collect(

@@ -5,9 +5,10 @@ Serving and training share this module, so a trained head meets the same forward
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any
 
+import torch
 from torch import Tensor, nn
 from torch.nn import functional
 
@@ -15,20 +16,20 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-@dataclass(frozen=True, slots=True)
-class AdapterShape:
-    """A LoRA adapter on every linear layer of the encoder (E. Hu et al., 2021)."""
+def merge_adapter(encoder: PreTrainedModel, adapter: Mapping[str, Tensor], factor: float) -> None:
+    """Adds a LoRA adapter to the encoder's weights in place: W + factor * B A (E. Hu et al.,
+    2021). Merged once, it costs nothing at inference, and serving need not import peft.
 
-    rank: int
-    alpha: int
-
-
-def add_adapter(encoder: PreTrainedModel, shape: AdapterShape) -> Any:
-    """The encoder with trainable LoRA layers, as peft makes them (A random, B zero)."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=shape.rank, lora_alpha=shape.alpha, target_modules="all-linear")
-    return get_peft_model(encoder, config)
+    ``adapter`` has peft's names. Raises KeyError for a layer that the encoder does not have.
+    """
+    layers = dict(encoder.named_modules())
+    with torch.no_grad():
+        for name, down in adapter.items():
+            if name.endswith(".lora_A.weight"):
+                path = name.removesuffix(".lora_A.weight")
+                up = adapter[f"{path}.lora_B.weight"]
+                layer = layers[path.removeprefix("base_model.model.")]
+                layer.weight.add_(factor * (up @ down))
 
 
 class RouterNetwork(nn.Module):

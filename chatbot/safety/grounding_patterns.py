@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from decimal import Decimal
 
-_SMALL = (
+_SMALL_WORDS = (
     "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen "
     "fifteen sixteen seventeen eighteen nineteen"
-).split()
-_TENS = "twenty thirty forty fifty sixty seventy eighty ninety".split()
+)
+_SMALL = _SMALL_WORDS.split()
+_TENS = ["twenty", "thirty", "forty", "fifty", "sixty", "seventy", "eighty", "ninety"]
 WORD_NUMBERS: dict[str, int] = {word: n for n, word in enumerate(_SMALL)}
 WORD_NUMBERS |= {word: 10 * n for n, word in enumerate(_TENS, 2)}
 WORD_NUMBERS |= {
@@ -73,7 +74,8 @@ MONTHS = {
     for name in names.split()
 }  # fmt: skip
 _MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})\.?"
-WEEKDAYS = "monday tuesday wednesday thursday friday saturday sunday".split()
+_WEEK = "monday tuesday wednesday thursday friday saturday sunday"
+WEEKDAYS = _WEEK.split()
 _WEEKDAY = rf"(?:{'|'.join(WEEKDAYS)})s?"
 
 _ALTERNATIVES = (
@@ -89,16 +91,19 @@ _ALTERNATIVES = (
               rf"|between|and|to|of) (?P<m5>(?-i:[A-Z])[a-z]+)(?=[ ,.;]|$)"),
     ("phone", r"\+\d[\d ()-]{6,}\d|\b0\d{2,4}[ -]\d{3}[ -]?\d{3,4}\b|\b0\d{3,4} \d{5,6}\b"
               r"|\b0\d{9,10}\b|\b(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}\b|\b\d{3} \d{3}\b(?! ?\d)"),
-    ("time", r"\b(?P<h1>\d{1,2})[:.](?P<n1>[0-5]\d) ?(?P<a1>[ap]\.?m\b\.?)?(?![\d.])"
-             r"|\b(?P<h2>\d{1,2}) ?(?P<a2>[ap]\.?m\b\.?)|\b(?P<w>noon|midday|midnight)\b"),
+    ("time", r"\b(?P<h1>\d{1,2})(?::(?P<n1>[0-5]\d)(?: ?(?P<a1>[ap]\.?m\b))?(?!\d)"
+             r"|\.(?P<n3>[0-5]\d) ?(?P<a3>[ap]\.?m\b))"
+             r"|\b(?P<h2>\d{1,2}) ?(?P<a2>[ap]\.?m\b)|\b(?P<w>noon|midday|midnight)\b"),
     ("postcode", r"(?-i:\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b)"),
-    ("code", r"\b(?=[a-z0-9-]*\d)(?=[a-z0-9-]*[a-z]{2})[a-z0-9]+(?:-[a-z0-9]+)+\b"
+    ("code", r"\b(?=[a-z0-9-]*[a-z]{2})[a-z][a-z0-9]*-\d[a-z0-9-]*\b"
              r"|(?-i:\b[A-Z]{2,}\d+\b)"),
     ("amount", rf"(?P<c1>[£€$]|\b(?:GBP|EUR|USD|CHF) ?) ?(?P<v1>{NUMBER})"
                rf"|(?P<v2>{NUMBER}) ?(?P<c2>[£€$]|(?:GBP|EUR|USD|CHF|pounds?|euros?|dollars?)\b)"
                r"|\b(?P<p>\d+) ?(?:p|pence)\b"),
     ("percent", rf"(?P<v3>{NUMBER}) ?(?:%|per ?cent\b)"),
     ("quantity", rf"(?P<v4>{NUMBER})[ -]?(?P<u>{UNIT})(?![\w])"),
+    ("single", r"\b(?:for|within|after|in|of|than|to|once|lasts?|takes?) an? (?P<s>full |whole )?"
+               r"(?P<su>year|month|week|day|hour|minute)\b(?!-)"),
     ("weekday", rf"\b(?P<wd1>{_WEEKDAY}) ?(?:to|until|through|-) ?(?P<wd2>{_WEEKDAY})\b"
                 rf"|\b(?P<wd3>{_WEEKDAY})\b|\b(?P<wd4>weekends?)\b"),
     ("number", rf"(?P<v5>{NUMBER})(?:st|nd|rd|th)?\b"),

@@ -70,8 +70,7 @@ cancel cancellation
 pay payment
 confirm confirmation
 """
-_STOP = frozenset(
-    """a an the and or but so then than that this these those there here it its they them their
+_STOP_WORDS = """a an the and or but so then than that this these those there here it its they them their
     he she his her you your yours we us our ours i me my who whom which what when where while how
     why if as at by for from in into of off on onto out over to up with about after before until
     till since during per via is are was were be been being am do does did doing have has had
@@ -84,8 +83,8 @@ _STOP = frozenset(
     sorry thanks thank hi hello sure certainly course unfortunately possible able happy glad
     make makes made way ways using use used take takes happens happen
     one two three four five six seven eight nine ten eleven twelve
-    pounds pound euros euro dollars dollar percent""".split()
-)
+    pounds pound euros euro dollars dollar percent"""
+_STOP = frozenset(_STOP_WORDS.split())
 
 _COUNTRIES = (
     "austria belgium bulgaria croatia cyprus czechia denmark estonia finland france germany "

@@ -26,9 +26,10 @@ CATEGORIES = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "ide
 MAX_CHARS = 20_000
 """Longer text is not scored but reported: at 60 windows a text the gate's deadline would pass.
 A customer's message has 4,000 characters at most (``max_message_chars``), an answer far fewer."""
-WINDOW_TOKENS = 256
-"""Half of what the encoder can read: in a longer window one insult drowns in the average."""
-WINDOW_OVERLAP = 64
+WINDOW_TOKENS = 96
+"""Far fewer than the 512 that the encoder can read: in a longer window one insult drowns in the
+average of the tokens. Overlapping by a sentence keeps any sentence whole in some window."""
+WINDOW_OVERLAP = 32
 BATCH = 32
 
 

@@ -8,7 +8,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 
 from fastapi import FastAPI
-from fastapi.staticfiles import StaticFiles
 from starlette.middleware.cors import CORSMiddleware
 
 from chatbot.access.keys import WIDGET_NAME, Keys
@@ -116,7 +115,7 @@ def create_app(
         pages.router,
     ):
         app.include_router(part)
-    app.mount("/static", StaticFiles(directory=pages.STATIC), name="static")
+    app.mount("/static", pages.SharedStatic(directory=pages.STATIC), name="static")
     app.add_middleware(
         CORSMiddleware,
         allow_origins=list(settings.origins),

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import html
 from pathlib import Path
+from typing import Any
 
 from fastapi import APIRouter
 from fastapi.responses import FileResponse, HTMLResponse, Response
+from fastapi.staticfiles import StaticFiles
 from markdown_it import MarkdownIt
 
 from chatbot.errors import NotFound
@@ -16,6 +18,7 @@ from knowledge_base.chunking import slugify
 router = APIRouter(include_in_schema=False)
 
 STATIC = Path(__file__).parent.parent / "static"
+WIDGET_HEADERS = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
 _MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable("table")
 
 PAGE_HEADERS = {
@@ -52,8 +55,18 @@ async def assist_panel(ctx: Ctx) -> HTMLResponse:
 @router.get("/widget.js")
 async def widget() -> Response:
     """A module that other sites load: it may be fetched from anywhere."""
-    headers = {"Access-Control-Allow-Origin": "*", "Cache-Control": "no-cache"}
-    return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=headers)
+    return FileResponse(
+        STATIC / "widget.js", media_type="text/javascript", headers=WIDGET_HEADERS
+    )
+
+
+class SharedStatic(StaticFiles):
+    """The widget's modules are loaded by other sites' pages; browsers ask for CORS then."""
+
+    def file_response(self, *args: Any, **kwargs: Any) -> Response:
+        response = super().file_response(*args, **kwargs)
+        response.headers.update(WIDGET_HEADERS)
+        return response
 
 
 @router.get("/articles/{reference}")

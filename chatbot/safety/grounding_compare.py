@@ -1,0 +1,277 @@
+"""A claim against one passage: what agrees, what is missing, what contradicts.
+
+Nothing here is learned. ``compare`` gives the problems that no score can outweigh (a hard
+fact that the passage does not state in that connection) and the numbers that the trained
+head reads beside its own judgement of the meaning.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from chatbot.safety.facts import Fact, find_facts
+from chatbot.safety.grounding_units import PassageUnits, Scope, Unit, scopes_of
+from chatbot.safety.grounding_words import (
+    ANTONYMS,
+    COUNTRIES,
+    content_stems,
+    stem,
+    tidy,
+    words_of,
+)
+
+FEATURES = (
+    "coverage", "coverage_two", "coverage_passage", "coverage_own", "missing_words",
+    "facts", "facts_missing", "facts_displaced", "fact_context", "names_missing",
+    "names_displaced", "negation_differs", "antonym", "condition_dropped", "condition_added",
+    "length_ratio",
+)  # fmt: skip
+_CONTEXT_WEIGHT = 0.8  # a word of the title path supports nearly as well as one of the sentence
+_NEAR_COPY = 0.8  # above this share of shared words, a differing 'not' is no paraphrase
+_DISPLACED_BY = 0.12  # how much better another number's surroundings must fit the claim
+_UNRELATED = 0.2  # below this share of the claim's words, a number stands somewhere else
+_NEGATION = re.compile(
+    r"\b(?:not|no|never|cannot|without|neither|nor|none|nothing|nobody|unable|unavailable"
+    r"|impossible|excluded?|excludes|except|refuse[sd]?|prohibited|forbidden|nowhere|hardly)\b"
+    r"|n't\b|\bno longer\b",
+    re.IGNORECASE,
+)
+_QUALIFIED = re.compile(r"\b(?:only|unless|except|but|if|other than|apart from)\b", re.IGNORECASE)
+_CONDITION = re.compile(
+    r"\b(?:only|unless|except|if|as long as|provided|when|once|unused|unworn|original)\b",
+    re.IGNORECASE,
+)
+_ADDRESSES = frozenset({"link", "email", "phone", "postcode", "code"})
+
+
+@dataclass(frozen=True, slots=True)
+class Claim:
+    """A sentence that was read once, to be compared with several passages."""
+
+    text: str
+    stems: tuple[str, ...]
+    scopes: tuple[Scope, ...]
+    facts: tuple[Fact, ...]
+
+    @classmethod
+    def of(cls, sentence: str) -> Claim:
+        plain = re.sub(r"^\s*(?:[-*•]|\(?\d{1,3}[.)])\s+", "", sentence.strip())
+        return cls(
+            plain,
+            tuple(dict.fromkeys(content_stems(tidy(plain)))),
+            scopes_of(plain),
+            find_facts(plain),
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class Comparison:
+    """``features`` in the order of FEATURES; ``evidence`` are the nearest units, in order."""
+
+    problems: tuple[str, ...]
+    features: tuple[float, ...]
+    evidence: tuple[Unit, ...]
+
+    @property
+    def coverage(self) -> float:
+        return self.features[0]
+
+
+def compare(
+    claim: Claim, passage: PassageUnits, own_names: frozenset[str] = frozenset(), *, units: int = 3
+) -> Comparison:
+    """``own_names`` (stems) are names that need no support, such as the company's own."""
+    if not passage.units:
+        return Comparison(("The passage has no text.",), (0.0,) * len(FEATURES), ())
+    shares = [_coverage(claim.stems, unit) for unit in passage.units]
+    order = sorted(range(len(shares)), key=lambda i: -shares[i])
+    best = passage.units[order[0]]
+    nearest = tuple(passage.units[i] for i in sorted(order[:units]))
+    covered = set(best.all_stems).union(*(passage.units[i].all_stems for i in order[:2]))
+
+    facts = _Facts(claim, passage, best, own_names)
+    negation, antonym = _opposed(claim, best, passage)
+    clause = max(best.scopes, key=lambda s: _share(claim.stems, s.stems))
+    close = max(shares[order[0]], _share(claim.stems, best.all_stems))
+    problems = list(facts.problems)
+    if close >= _NEAR_COPY and negation:
+        problems.append(f"It says the opposite of “{best.text}”")
+    elif close >= _NEAR_COPY - 0.1 and antonym:
+        problems.append(f"It says “{antonym[0]}”, the passage “{antonym[1]}”.")
+    conditions = _conditions(claim.text), _conditions(clause.text)
+    features = (
+        shares[order[0]],
+        _share(claim.stems, covered),
+        _share(claim.stems, passage.stems),
+        _share(claim.stems, best.stems),
+        float(sum(s not in passage.stems for s in claim.stems)),
+        float(len(facts.wanted)),
+        float(len(facts.missing)),
+        float(len(facts.displaced)),
+        facts.context,
+        float(len(facts.names_missing)),
+        float(len(facts.names_displaced)),
+        float(negation),
+        float(antonym is not None),
+        float(len(conditions[1] - conditions[0])),
+        float(len(conditions[0] - conditions[1])),
+        min(2.0, len(claim.stems) / max(1, len(best.stems))),
+    )
+    return Comparison(tuple(problems), features, nearest)
+
+
+class _Facts:
+    """Which facts of the claim the passage states, and in which connection."""
+
+    def __init__(
+        self, claim: Claim, passage: PassageUnits, best: Unit, own_names: frozenset[str]
+    ) -> None:
+        self.problems: list[str] = []
+        self.missing: list[Fact] = []
+        self.displaced: list[Fact] = []
+        self.names_missing: list[Fact] = []
+        self.names_displaced: list[Fact] = []
+        self.context = 1.0
+        self.passage = passage
+        self.spread = Counter(s for u in passage.units for scope in u.scopes for s in scope.stems)
+        self.wanted = [fact for fact in claim.facts if fact.kind != "name"]
+        for fact in self.wanted:
+            self._place(fact, claim)
+        for fact in claim.facts:
+            if fact.kind == "name" and fact.value not in own_names:
+                self._name(fact, best)
+
+    def _place(self, fact: Fact, claim: Claim) -> None:
+        if fact.kind in _ADDRESSES:
+            if not any(_same_address(fact, other) for other in self.passage.facts):
+                self._miss(fact, None)
+            return
+        words = _scope_words(fact, claim)
+        agreeing, rivals = 0.0, 0.0
+        found, rival = False, None
+        for unit in self.passage.units:
+            for scope in unit.scopes:
+                fit = self._fit(words, scope, unit)
+                if any(fact.agrees(other) for other in scope.facts):
+                    found, agreeing = True, max(agreeing, fit)
+                    continue
+                near = [o for o in scope.facts if o.dimension == fact.dimension]
+                if near and (rival is None or fit > rivals):
+                    rival, rivals = near[0], fit
+        if not found and any(fact.agrees(other) for other in self.passage.facts):
+            found = True  # in the title path, or across two clauses
+            agreeing = 1.0
+        if not found:
+            self._miss(fact, rival)
+            return
+        self.context = min(self.context, agreeing)
+        if rival is not None and rivals > agreeing + _DISPLACED_BY:
+            self.displaced.append(fact)
+            self.problems.append(
+                f"“{fact.text}” belongs to something else; here the passage says “{rival.text}”."
+            )
+        elif len(words) >= 2 and agreeing < _UNRELATED:
+            self.displaced.append(fact)
+            self.problems.append(f"“{fact.text}” stands in an unrelated sentence.")
+
+    def _fit(self, words: Iterable[str], scope: Scope, unit: Unit) -> float:
+        """Share of the words about a number that stand around it, the telling ones first."""
+        total = found = 0.0
+        for word in words:
+            weight = 1.0 / max(1, self.spread[word]) ** 0.5
+            total += weight
+            if word in scope.stems:
+                found += weight
+            elif word in unit.stems:
+                found += 0.8 * weight
+            elif word in unit.context_stems:
+                found += 0.6 * weight
+        return found / total if total else 1.0
+
+    def _miss(self, fact: Fact, rival: Fact | None) -> None:
+        self.missing.append(fact)
+        if rival is None:
+            self.problems.append(f"“{fact.text}” is not in the passage.")
+        elif rival.value == fact.value:
+            self.problems.append(f"“{fact.text}” has another bound in the passage.")
+        else:
+            self.problems.append(f"It says “{fact.text}”, the passage “{rival.text}”.")
+
+    def _name(self, fact: Fact, best: Unit) -> None:
+        name = fact.value
+        if name in best.all_stems or _inside(fact, best.text) or _inside(fact, best.context):
+            return
+        country = fact.text.lower() in COUNTRIES
+        known = name in self.passage.stems or fact.text.lower() in self.passage.words
+        if not known:
+            self.names_missing.append(fact)
+            self.problems.append(f"“{fact.text}” is not in the passage.")
+            return
+        rivals = [o for o in best.facts if o.kind == "name" and o.text.lower() in COUNTRIES]
+        if rivals and country:
+            self.names_displaced.append(fact)
+            self.problems.append(f"“{fact.text}” stands elsewhere, not beside “{rivals[0].text}”.")
+        elif any(o.kind == "name" for o in best.facts):
+            self.names_displaced.append(fact)
+
+
+def _scope_words(fact: Fact, claim: Claim) -> frozenset[str]:
+    """The claim's words about a fact: its clause, or the sentence where the clause is bare."""
+    for scope in claim.scopes:
+        if any(f.kind == fact.kind and f.value == fact.value for f in scope.facts):
+            return scope.stems if len(scope.stems) >= 2 else frozenset(claim.stems)
+    return frozenset(claim.stems)
+
+
+def _same_address(fact: Fact, other: Fact) -> bool:
+    if fact.kind != other.kind:
+        return False
+    if fact.kind == "phone":  # with and without the country's code
+        short, long = sorted((fact.value.lstrip("+0"), other.value.lstrip("+0")), key=len)
+        return long == short or (len(short) >= 8 and long.endswith(short))
+    return fact.value == other.value
+
+
+def _inside(fact: Fact, text: str) -> bool:
+    return re.search(rf"\b{re.escape(fact.text.lower())}\b", tidy(text).lower()) is not None
+
+
+def _share(stems: Iterable[str], among: Iterable[str]) -> float:
+    wanted, known = set(stems), set(among)
+    return len(wanted & known) / len(wanted) if wanted else 1.0
+
+
+def _coverage(stems: tuple[str, ...], unit: Unit) -> float:
+    if not stems:
+        return 1.0
+    gained = sum(
+        1.0 if s in unit.stems else _CONTEXT_WEIGHT if s in unit.context_stems else 0.0
+        for s in stems
+    )
+    return gained / len(stems)
+
+
+def _opposed(
+    claim: Claim, best: Unit, passage: PassageUnits
+) -> tuple[bool, tuple[str, str] | None]:
+    """Whether 'not' stands on one side only, and a pair of opposites told apart."""
+    clause = max(best.scopes, key=lambda s: _share(claim.stems, s.stems))
+    ours = bool(_NEGATION.search(claim.text))
+    theirs = bool(_NEGATION.search(clause.text if not ours else best.text))
+    negation = ours != theirs and not _QUALIFIED.search(best.text)
+    claimed, said = set(words_of(tidy(claim.text))), set(words_of(tidy(best.text)))
+    for pair in ANTONYMS:
+        for one, other in (pair, pair[::-1]):
+            in_claim, in_unit = claimed & one, said & other
+            if in_claim and in_unit and not said & one and not claimed & other:
+                if ours != theirs:
+                    return False, None  # 'not allowed' for 'forbidden'
+                return negation, (min(in_claim), min(in_unit))
+    return negation, None
+
+
+def _conditions(text: str) -> set[str]:
+    return {stem(match.lower()) for match in _CONDITION.findall(text)}
