@@ -21,6 +21,7 @@ DEFAULT_TEXTS: Mapping[str, str] = {
     "abstain": "I can't find that in our help articles. Would you like to talk to a person?",
     "refuse": "I can only help with questions about our products and services.",
     "clarify": "Could you tell me a little more about what you need, so that I find the right answer?",
+    "clarify_between": "Do you mean {first} or {second}?",
     "quote_lead": "Here is what our help centre says about this:",
     "held_notice": "A colleague is checking the answer before I send it. You can leave this open.",
     "nobody_on_duty": "Nobody from the team is here right now. Leave your contact details and "

@@ -79,6 +79,12 @@ class Desk:
         prediction = self.router.predict([text])[0]
         return prediction, self.screener.screen(text, prediction, known)
 
+    def labels(self, route: Route) -> tuple[str, str]:
+        """How routes.toml names the two likeliest intents, for a question back; '' if unnamed."""
+        names = [route.intent, *(name for name, _ in route.alternatives[:1])]
+        found = [self.routes.label(name) for name in names]
+        return found[0], found[1] if len(found) > 1 else ""
+
     async def retrieve(
         self, query: str, k: int, audiences: Sequence[str], *, floor: bool = True
     ) -> list[Passage]:

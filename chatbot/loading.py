@@ -11,7 +11,7 @@ from chatbot.company import load_company
 from chatbot.desk import Desk
 from chatbot.errors import SetupError
 from chatbot.routing.language import detect_language
-from chatbot.routing.model import RouterModel, default_weights
+from chatbot.routing.model import RouterModel
 from chatbot.routing.policy import RoutePolicy
 from chatbot.safety.checks import LeakCheck, RulesCheck, ToxicityCheck
 from chatbot.safety.gate import Gate
@@ -36,6 +36,7 @@ def load_desk(settings: Settings) -> Desk:
     workers = Workers()
     policy = Policy.load(policy_file)
     moderator = load_moderator(settings)
+    router = RouterModel.load(encoder=files)
     grounding = load_grounding(encoder, files)
     engine = load_engine(settings)
     checks = (
@@ -48,8 +49,13 @@ def load_desk(settings: Settings) -> Desk:
         company=company,
         workers=workers,
         encoder=encoder,
-        router=RouterModel.load(default_weights(), files),
-        routes=RoutePolicy.load(routes_file),
+        router=router,
+        routes=RoutePolicy.load(
+            routes_file,
+            bands=router.bands,
+            intents=router.intents,
+            templates=company.texts.keys(),
+        ),
         screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language),
         policy=policy,
         retriever=Retriever(SnapshotStore(settings.knowledge_dir), encoder),

@@ -48,11 +48,8 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda text: 
     try:
         vault = load_vault(secret, settings.data_dir)
         keys = Keys(Office(database, vault, company, settings))
-        if settings.admin_key is not None:
-            await keys.ensure("admin", ADMIN_NAME, settings.admin_key.get_secret_value())
-            admin_key = None
-        else:
-            admin_key = await keys.ensure("admin", ADMIN_NAME)
+        given = settings.admin_key is not None  # each worker then makes sure that it is known
+        admin_key = None if given else await keys.ensure("admin", ADMIN_NAME)
     finally:
         await database.close()
     return Prepared(company.name, admin_key)

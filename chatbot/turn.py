@@ -150,7 +150,11 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Replied | Ha
     if route.action is Action.REFUSE:
         return Replied(release_static(route.template or "refuse", texts))
     if route.action is Action.CLARIFY:
-        return Replied(release_static(route.template or "clarify", texts))
+        first, second = desk.labels(route)
+        if first and second:
+            labels = {"first": first, "second": second}
+            return Replied(release_static("clarify_between", texts, labels))
+        return Replied(release_static("clarify", texts))
     return None
 
 

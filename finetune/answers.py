@@ -33,16 +33,16 @@ class AnswersRecipe:
 
     rank: int = 16
     alpha: int = 32
-    dropout: float = 0.05
+    dropout: float = 0.0
     learning_rate: float = 8e-4
     schedule: str = "cosine"
     warmup_share: float = 0.05
     weight_decay: float = 0.0
     epochs: float = 1.0
-    batch_size: int = 4
-    accumulate: int = 4
-    max_tokens: int = 768
-    save_every_steps: int = 25
+    batch_size: int = 3
+    accumulate: int = 1
+    max_tokens: int = 900
+    save_every_steps: int = 10
     log_every_steps: int = 5
     gradient_checkpointing: bool = False
     seed: int = 1
@@ -109,7 +109,7 @@ def train_answers(
         warmup_steps=round(steps * recipe.warmup_share),
         weight_decay=recipe.weight_decay,
         train_sampling_strategy="group_by_length",
-        gradient_checkpointing=recipe.gradient_checkpointing,
+        activation_checkpointing=recipe.gradient_checkpointing,
         bf16=True,
         use_cpu=not cuda,
         max_length=None,

@@ -248,13 +248,23 @@ def _faq(values: dict[str, Any], name: str) -> dict[str, Any]:
     return row
 
 
-def _readers() -> dict[str, Reader]:
-    from knowledge_base.documents import DOCUMENT_READERS
+def read_page(file: Path, name: str, reading: Reading) -> Iterator[Article | Failure]:
+    """One web page saved as HTML."""
+    from knowledge_base.documents import read_html
 
+    for article, note in read_html(file, name):
+        if note:
+            reading.notes.append(Failure(name, None, note))
+        yield article
+
+
+def _readers() -> dict[str, Reader]:
     return {
         ".md": read_markdown,
         ".markdown": read_markdown,
         ".txt": read_markdown,
+        ".html": read_page,
+        ".htm": read_page,
         ".jsonl": read_jsonl,
         ".csv": read_csv,
-    } | DOCUMENT_READERS
+    }

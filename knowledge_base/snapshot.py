@@ -58,8 +58,9 @@ class Snapshot:
         """Unit mean vector of each article's chunks, shape (articles, dimension)."""
         sums = np.zeros((len(self.articles), self.vectors.shape[1]), dtype=np.float32)
         np.add.at(sums, self.owners, self.vectors)
-        norms: NDArray[np.float32] = np.linalg.norm(sums, axis=1, keepdims=True)
-        return sums / np.maximum(norms, np.float32(1e-9))
+        norms = np.linalg.norm(sums, axis=1, keepdims=True)
+        unit: NDArray[np.float32] = (sums / np.maximum(norms, 1e-9)).astype(np.float32)
+        return unit
 
     @cached_property
     def rows_by_digest(self) -> dict[str, int]:

@@ -10,6 +10,7 @@ from fastapi.responses import StreamingResponse
 from chatbot.conversations.schemas import ContactBody, FeedbackBody, MessageBody, StartBody
 from chatbot.conversations.stream import customer_events
 from chatbot.errors import BadInput
+from chatbot.storage.moments import iso
 from chatbot.web.context import Bearer, Ctx, OwnConversation, WidgetKey
 
 router = APIRouter(prefix="/v1", tags=["customer"])
@@ -25,7 +26,7 @@ async def start(body: StartBody, ctx: Ctx) -> dict[str, Any]:
     return {
         "id": started.conversation_id,
         "token": started.token,
-        "expires_at": started.expires_at,
+        "expires_at": iso(started.expires_at),
         "state": "bot",
         "company": {
             "name": company.name,

@@ -16,6 +16,7 @@ from chatbot.safety.released import Released, release_static
 from chatbot.settings import Settings
 from chatbot.storage.crypto import Vault
 from chatbot.storage.database import Database
+from chatbot.storage.moments import iso
 from chatbot.storage.tables import Conversation, Message, Turn
 
 Clock = Callable[[], float]
@@ -167,6 +168,6 @@ def message_json(message: Message, text: str) -> dict[str, Any]:
         "text": text,
         "citations": message.citations,
         "related": message.provenance.get("related", []),
-        "created_at": message.created_at,
+        "created_at": iso(message.created_at),
         "position": message.position,
     }

@@ -12,6 +12,7 @@ from chatbot.conversations.repository import Conversations, as_json
 from chatbot.conversations.service import withdraw_pending
 from chatbot.errors import BadInput, Conflict, DeskgateError, NotAllowed, NotFound, TooLarge
 from chatbot.safety.released import release_by_person
+from chatbot.storage.moments import iso
 from chatbot.storage.tables import Conversation, Presence
 from chatbot.types import Decision, HistoryMessage, Verdict
 
@@ -50,8 +51,8 @@ class StaffService:
                 if conversation.owner_id
                 else None
             ),
-            "created_at": conversation.created_at,
-            "updated_at": conversation.updated_at,
+            "created_at": iso(conversation.created_at),
+            "updated_at": iso(conversation.updated_at),
             "waiting_s": None if since is None else max(0.0, rows.now - since),
             "last_text": rows.text(last)[:200] if last else "",
             "last_author": last.author_kind if last else None,

@@ -17,6 +17,7 @@ from chatbot.conversations.staff import CheckPerson, clean_reply, must_pass
 from chatbot.errors import BadInput, Conflict, DeskgateError
 from chatbot.review.repository import ReviewItems
 from chatbot.safety.released import Released, release_by_person
+from chatbot.storage.moments import iso
 from chatbot.storage.tables import Conversation, ReviewItem
 from chatbot.types import Citation
 
@@ -76,11 +77,11 @@ class ReviewService:
             "state": item.state,
             "version": item.version,
             "conversation_id": item.conversation_id,
-            "created_at": item.created_at,
+            "created_at": iso(item.created_at),
             "waiting_s": max(0.0, (item.resolved_at or rows.now) - item.created_at),
             "promised_in_s": item.promised_at - rows.now,
             "holder": {"id": item.holder_id, "name": item.holder_name} if leased else None,
-            "lease_until": item.lease_until if leased else None,
+            "lease_until": iso(item.lease_until) if leased else None,
             "stale": item.stale,
             "urgent": item.urgent,
             "reasons": detail["reasons"],

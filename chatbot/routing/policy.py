@@ -22,6 +22,7 @@ log = logging.getLogger(__name__)
 PLACEHOLDER = re.compile(r"<([A-Z_]+)_\d+>")
 SLOT_REPLY_WORDS = 4  # "it's LM-1234567, sorry": a reply to our question, not a new one
 CAUTION = 0.25  # a second intent this likely that must be reviewed makes the message reviewed
+RIVAL = 1 / 3  # a second intent less than a third as likely as the first is not worth a question
 HUMAN_REQUEST = "human_request"
 HUMAN_REQUEST_FROM = 0.4  # a person who may be asking for a person gets one
 DEFAULT_BANDS = Bands(act=0.6, clarify=0.3)  # for a router whose calibration is not at hand
@@ -243,6 +244,11 @@ class _Decision:
         same = {(d.action, d.template, d.slot) for d, _ in top}
         if len(same) == 1 and confidence >= self.clarify:
             return self._declared(self.first, "unsure, but the likely intents share this route")
+        rival = top[1][1] if len(top) > 1 else 0.0
+        if confidence >= self.clarify and rival < RIVAL * confidence:
+            return self._declared(
+                self.first, f"{self.first.intent} with confidence {confidence:.2f}, without a rival"
+            )
         if confidence >= self.clarify:
             names = " or ".join(d.label for d, _ in top)
             return self._make(Action.CLARIFY, f"unsure ({confidence:.2f}) between {names}")

@@ -53,8 +53,9 @@ _DAY_BEFORE = re.compile(r"\bby\s+(?:the )?$", re.IGNORECASE)
 _SERIES = re.compile(r"\s*(?:to|-|or|and|x|×|,|, or|/)\s*", re.IGNORECASE)
 _SENTENCE_START = re.compile(r"(?:^|[.!?:;]|\n)[\s\"'(\[*-]*(?:\d+[.)]\s*)?$")
 _NAME = re.compile(r"(?<![\w@./-])[^\W\d_]*[A-Z][^\W_]*(?:'s)?(?![\w@/])")
-_NO_NAME_WORDS = """i i'm i'd i'll i've ok okay yes no am pm us sorry hello hi please thanks thank you it
-    mr mrs ms dr faq sms pdf id"""
+_NO_NAME_WORDS = """i i'm i'd i'll i've ok okay yes no am pm us sorry hello hi please thanks thank
+    you it my your our this that these those the a an and or what how when where who which why we
+    they mr mrs ms dr faq sms pdf id"""
 _NO_NAME = frozenset(_NO_NAME_WORDS.split()) | set(MONTHS)
 _MEASURED = frozenset({"amount", "percent", "quantity", "number"})
 
@@ -63,6 +64,7 @@ _MEASURED = frozenset({"amount", "percent", "quantity", "number"})
 class Fact:
     """``value`` compares; ``text``, ``start`` and ``end`` point into the tidied text.
 
+    ``number`` is the bare number of a measured fact, for table rows whose head names the unit.
     ``bound`` is -1 for at most ("up to", "within"), 1 for at least ("from", "or more"), else 0.
     """
 
@@ -72,6 +74,7 @@ class Fact:
     start: int
     end: int
     bound: int = 0
+    number: str = ""
 
     @property
     def dimension(self) -> str:
@@ -109,7 +112,7 @@ def find_facts(text: str) -> tuple[Fact, ...]:
             start = match.start("su")
         shown = plain[start:end].rstrip(".,") if kind in {"link", "email"} else plain[start:end]
         kind = {"iso": "date", "single": "quantity"}.get(kind, kind)
-        found.append(Fact(kind, value, shown, start, end))
+        found.append(Fact(kind, value, shown, start, end, number=_bare(match)))
     found = [_bounded(fact, plain) for fact in _series(found, plain)]
     taken = [(fact.start, fact.end) for fact in found]
     names = [n for n in _names(plain) if not any(a < n.end and n.start < b for a, b in taken)]
@@ -151,13 +154,18 @@ def _value(kind: str, match: re.Match[str]) -> str | None:
     return None if text in {"one", "zero"} else _plain(number_of(match["v5"]))
 
 
+def _bare(match: re.Match[str]) -> str:
+    text = next((match[f"v{n}"] for n in range(1, 6) if match[f"v{n}"]), None)
+    return _plain(number_of(text)) if text else ""
+
+
 def _plain(number: Decimal) -> str:
     return f"{number.normalize():f}"
 
 
 def _date(match: re.Match[str]) -> str | None:
     """'2026-01-31', '?-01-31' without a year, '2026-01' or '?-01' for a month."""
-    month = match["m1"] or match["m2"] or match["m3"] or match["m4"] or match["m5"] or ""
+    month = next((match[f"m{n}"] for n in range(1, 7) if match[f"m{n}"]), "")
     number = int(month) if month.isdigit() else MONTHS.get(month.lower().rstrip("."))
     if number is None or not 1 <= number <= 12:
         return None

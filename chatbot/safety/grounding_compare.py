@@ -10,7 +10,7 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatbot.safety.facts import Fact, find_facts
 from chatbot.safety.grounding_units import PassageUnits, Scope, Unit, scopes_of
@@ -39,11 +39,14 @@ _NEGATION = re.compile(
     r"|n't\b|\bno longer\b",
     re.IGNORECASE,
 )
+# A list mark, then the 'yes' or 'no' that answers the question and not the passage.
+_OPENING = re.compile(r"^\s*(?:[-*•]|\(?\d{1,3}[.)])?\s*(?:(?:yes|no|sorry),\s+)?", re.IGNORECASE)
 _QUALIFIED = re.compile(r"\b(?:only|unless|except|but|if|other than|apart from)\b", re.IGNORECASE)
 _CONDITION = re.compile(
     r"\b(?:only|unless|except|if|as long as|provided|when|once|unused|unworn|original)\b",
     re.IGNORECASE,
 )
+_PARTS = re.compile(r"[,;:]\s|\s(?:and|or|but|because|so|unless|if|when|while)\s", re.IGNORECASE)
 _ADDRESSES = frozenset({"link", "email", "phone", "postcode", "code"})
 
 
@@ -58,7 +61,7 @@ class Claim:
 
     @classmethod
     def of(cls, sentence: str) -> Claim:
-        plain = re.sub(r"^\s*(?:[-*•]|\(?\d{1,3}[.)])\s+", "", sentence.strip())
+        plain = _OPENING.sub("", sentence.strip())
         return cls(
             plain,
             tuple(dict.fromkeys(content_stems(tidy(plain)))),
@@ -93,7 +96,7 @@ def compare(
     covered = set(best.all_stems).union(*(passage.units[i].all_stems for i in order[:2]))
 
     facts = _Facts(claim, passage, best, own_names)
-    negation, antonym = _opposed(claim, best, passage)
+    negation, antonym = _opposed(claim, best)
     clause = max(best.scopes, key=lambda s: _share(claim.stems, s.stems))
     close = max(shares[order[0]], _share(claim.stems, best.all_stems))
     problems = list(facts.problems)
@@ -137,6 +140,7 @@ class _Facts:
         self.context = 1.0
         self.passage = passage
         self.spread = Counter(s for u in passage.units for scope in u.scopes for s in scope.stems)
+        self.years = {f.value for f in passage.facts if f.kind == "number" and len(f.value) == 4}
         self.wanted = [fact for fact in claim.facts if fact.kind != "name"]
         for fact in self.wanted:
             self._place(fact, claim)
@@ -149,13 +153,15 @@ class _Facts:
             if not any(_same_address(fact, other) for other in self.passage.facts):
                 self._miss(fact, None)
             return
+        if fact.kind in {"date", "month"} and fact.value[:4] in self.years:
+            fact = replace(fact, value=f"?{fact.value[4:]}")  # 'until 30 November' in a 2026 offer
         words = _scope_words(fact, claim)
         agreeing, rivals = 0.0, 0.0
         found, rival = False, None
         for unit in self.passage.units:
             for scope in unit.scopes:
                 fit = self._fit(words, scope, unit)
-                if any(fact.agrees(other) for other in scope.facts):
+                if any(_agrees(fact, other, scope) for other in scope.facts):
                     found, agreeing = True, max(agreeing, fit)
                     continue
                 near = [o for o in scope.facts if o.dimension == fact.dimension]
@@ -226,6 +232,12 @@ def _scope_words(fact: Fact, claim: Claim) -> frozenset[str]:
     return frozenset(claim.stems)
 
 
+def _agrees(fact: Fact, other: Fact, scope: Scope) -> bool:
+    """A bare number in a table agrees too: its unit stands in the head of the column."""
+    bare = scope.row and other.kind == "number" and bool(fact.number)
+    return fact.agrees(other) or (bare and fact.number == other.number)
+
+
 def _same_address(fact: Fact, other: Fact) -> bool:
     if fact.kind != other.kind:
         return False
@@ -254,13 +266,10 @@ def _coverage(stems: tuple[str, ...], unit: Unit) -> float:
     return gained / len(stems)
 
 
-def _opposed(
-    claim: Claim, best: Unit, passage: PassageUnits
-) -> tuple[bool, tuple[str, str] | None]:
+def _opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
     """Whether 'not' stands on one side only, and a pair of opposites told apart."""
-    clause = max(best.scopes, key=lambda s: _share(claim.stems, s.stems))
-    ours = bool(_NEGATION.search(claim.text))
-    theirs = bool(_NEGATION.search(clause.text if not ours else best.text))
+    ours = _denied(claim.text, best.all_stems)
+    theirs = bool(_NEGATION.search(best.text)) if ours else _denied(best.text, claim.stems)
     negation = ours != theirs and not _QUALIFIED.search(best.text)
     claimed, said = set(words_of(tidy(claim.text))), set(words_of(tidy(best.text)))
     for pair in ANTONYMS:
@@ -271,6 +280,16 @@ def _opposed(
                     return False, None  # 'not allowed' for 'forbidden'
                 return negation, (min(in_claim), min(in_unit))
     return negation, None
+
+
+def _denied(text: str, stems: Iterable[str]) -> bool:
+    """Whether a 'not' of the text concerns what ``stems`` are about, and not its other half."""
+    for piece in _PARTS.split(text):
+        if _NEGATION.search(piece):
+            denied = content_stems(tidy(piece))
+            if not denied or _share(denied, stems) >= 0.5:
+                return True
+    return False
 
 
 def _conditions(text: str) -> set[str]:

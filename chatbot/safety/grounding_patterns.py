@@ -88,7 +88,9 @@ _ALTERNATIVES = (
              rf"|\b(?P<m3>{_MONTH}) (?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b"
              r"(?:,? (?P<y3>(?:19|20)\d\d)\b)?"),
     ("month", rf"\b(?P<m4>{_MONTH}) (?P<y4>(?:19|20)\d\d)\b|\b(?:in|from|until|since|during|by"
-              rf"|between|and|to|of) (?P<m5>(?-i:[A-Z])[a-z]+)(?=[ ,.;]|$)"),
+              r"|between|and|to|of) (?P<m5>(?-i:[A-Z])[a-z]+)(?=[ ,.;]|$)"
+              r"|\b(?P<m6>(?-i:January|February|April|June|July|August|September|October|November"
+              r"|December))\b"),
     ("phone", r"\+\d[\d ()-]{6,}\d|\b0\d{2,4}[ -]\d{3}[ -]?\d{3,4}\b|\b0\d{3,4} \d{5,6}\b"
               r"|\b0\d{9,10}\b|\b(?:\(\d{3}\) ?|\d{3}-)\d{3}-\d{4}\b|\b\d{3} \d{3}\b(?! ?\d)"),
     ("time", r"\b(?P<h1>\d{1,2})(?::(?P<n1>[0-5]\d)(?: ?(?P<a1>[ap]\.?m\b))?(?!\d)"

@@ -8,6 +8,7 @@ path, and, where it opens with a pronoun, the sentence before it.
 from __future__ import annotations
 
 import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
@@ -39,6 +40,7 @@ class Scope:
     text: str
     stems: frozenset[str]
     facts: tuple[Fact, ...]
+    row: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +75,18 @@ def read_passage(passage: Passage) -> PassageUnits:
     return _read(passage.title, passage.heading, passage.text)
 
 
-def scopes_of(text: str, label: str = "") -> tuple[Scope, ...]:
+def joined(passages: Sequence[PassageUnits]) -> PassageUnits:
+    """Several passages as one, for a claim that takes its parts from each."""
+    return PassageUnits(
+        " | ".join(p.place for p in passages),
+        tuple(unit for p in passages for unit in p.units),
+        tuple(fact for p in passages for fact in p.facts),
+        frozenset().union(*(p.stems for p in passages)),
+        frozenset().union(*(p.words for p in passages)),
+    )
+
+
+def scopes_of(text: str) -> tuple[Scope, ...]:
     """Clauses of a sentence; 'and' parts them only where each side has a number of its own."""
     pieces: list[str] = []
     for clause in _split(_CLAUSE, text):
@@ -86,11 +99,11 @@ def scopes_of(text: str, label: str = "") -> tuple[Scope, ...]:
             else:
                 held = joined
         pieces.append(held)
-    return tuple(_scope(f"{label} {piece}" if label else piece) for piece in pieces)
+    return tuple(_scope(piece) for piece in pieces)
 
 
-def _scope(text: str) -> Scope:
-    return Scope(text.strip(), frozenset(content_stems(tidy(text))), find_facts(text))
+def _scope(text: str, *, row: bool = False) -> Scope:
+    return Scope(text.strip(), frozenset(content_stems(tidy(text))), find_facts(text), row)
 
 
 def _split(pattern: re.Pattern[str], text: str) -> list[str]:
@@ -116,7 +129,7 @@ def _read(title: str, heading: str, text: str) -> PassageUnits:
         row = _ROW.match(body) if marked else None
         context = f"{place}. {intro}" if marked and intro else place
         if row is not None:
-            cells = tuple(_scope(f"{row[1]}: {cell}") for cell in row[2].split(";"))
+            cells = tuple(_scope(f"{row[1]}: {cell}", row=True) for cell in row[2].split(";"))
             units.append(_unit(body, context, cells))
             continue
         for sentence in split_sentences(body):

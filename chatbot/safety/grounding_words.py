@@ -70,7 +70,8 @@ cancel cancellation
 pay payment
 confirm confirmation
 """
-_STOP_WORDS = """a an the and or but so then than that this these those there here it its they them their
+_STOP_WORDS = """a an the and or but so then than that this these those there here it its they
+    them their
     he she his her you your yours we us our ours i me my who whom which what when where while how
     why if as at by for from in into of off on onto out over to up with about after before until
     till since during per via is are was were be been being am do does did doing have has had

@@ -77,11 +77,20 @@ def release_by_person(
     return Released(_SEAL, text, provenance, citations)
 
 
-def release_static(text_id: str, texts: Mapping[str, str]) -> Released:
-    """A pre-approved text of ``company.toml`` by its id: leaves even when every model is down."""
+def release_static(
+    text_id: str, texts: Mapping[str, str], labels: Mapping[str, str] | None = None
+) -> Released:
+    """A pre-approved text of ``company.toml`` by its id: leaves even when every model is down.
+
+    ``labels`` fill the text's ``{name}`` places with words that ``routes.toml`` declares,
+    as pre-approved as the text itself.
+    """
     if text_id not in texts:
         raise UngatedText(f"company.toml has no text {text_id!r}")
-    return Released(_SEAL, texts[text_id], {"by": "static", "id": text_id})
+    text = texts[text_id]
+    for name, label in (labels or {}).items():
+        text = text.replace("{" + name + "}", label)
+    return Released(_SEAL, text, {"by": "static", "id": text_id})
 
 
 class Draft:

@@ -10,7 +10,7 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
-from chatbot.access.keys import WIDGET_NAME, Keys
+from chatbot.access.keys import ADMIN_NAME, WIDGET_NAME, Keys
 from chatbot.assist import endpoints as assist
 from chatbot.conversations import endpoints as customer
 from chatbot.conversations import staff_endpoints as staff
@@ -50,6 +50,8 @@ def build_office(settings: Settings, desk: Desk) -> Office:
 async def build_context(settings: Settings, desk: Desk) -> Context:
     office = build_office(settings, desk)
     keys = Keys(office)
+    if settings.admin_key is not None:
+        await keys.ensure("admin", ADMIN_NAME, settings.admin_key.get_secret_value())
     return Context(
         office=office,
         desk=desk,

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import os
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -155,6 +156,11 @@ def test_an_unsure_message_between_different_routes_is_clarified() -> None:
     assert route.alternatives[0][0] == "return_policy"
 
 
+def test_an_unsure_message_without_a_rival_takes_its_route() -> None:
+    guess = prediction(("order_status", 0.5), ("greeting", 0.1))
+    assert decide("parcel still not here", guess).action is Action.ASK_SLOT
+
+
 def test_too_unsure_to_ask_is_handed_over() -> None:
     guess = prediction(("order_cancel", 0.2), ("greeting", 0.15))
     assert decide("hm", guess).action is Action.HANDOVER
@@ -195,7 +201,7 @@ def test_a_mistake_names_its_line_and_the_remedy(
     with pytest.raises(SetupError) as caught:
         RoutePolicy.load(
             path,
-            intents={"greeting", *RoutePolicy.load(ROUTES)._routes.file.intents},
+            intents=tomllib.loads(good)["intents"].keys(),
             templates={"greeting_reply", "refuse", "thanks", "bot_identity", "handover_notice"}
             | {"ask_order_id", "other_language"},
         )

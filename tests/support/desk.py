@@ -88,7 +88,7 @@ Routing = Callable[[str], Route]
 
 def policy_of_words(text: str) -> Route:
     """'review …' is always reviewed, 'person …' handed over, 'hello' a template."""
-    first = text.split()[0].lower() if text.split() else ""
+    first = text.split(maxsplit=1)[0].lower() if text.split() else ""
     return {
         "review": route_to(Action.ALWAYS_REVIEW, intent="compensation_claim"),
         "person": route_to(Action.HANDOVER),
@@ -130,9 +130,7 @@ class ScriptedDesk(Desk):
     ) -> list[Passage]:
         return self.passages[:k]
 
-    async def supporting(
-        self, text: str, passages: list[dict[str, Any]]
-    ) -> list[dict[str, Any]]:
+    async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return []
 
     async def moderate(self, text: str, side: Side) -> Moderation:

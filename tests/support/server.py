@@ -133,7 +133,3 @@ async def a_customer(running: Running, client: httpx.AsyncClient) -> Customer:
 
 def admin() -> dict[str, str]:
     return {"Authorization": f"Bearer {ADMIN_KEY}"}
-
-
-async def ensure_admin(running: Running) -> None:
-    await running.app.state.context.keys.ensure("admin", "first admin", ADMIN_KEY)

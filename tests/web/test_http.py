@@ -16,7 +16,6 @@ from tests.support.server import (
     a_client,
     a_customer,
     admin,
-    ensure_admin,
     serving,
 )
 
@@ -24,7 +23,6 @@ from tests.support.server import (
 @pytest.fixture(scope="module")
 def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
     with serving(tmp_path_factory.mktemp("data")) as server:
-        asyncio.run(ensure_admin(server))
         yield server
 
 
@@ -215,7 +213,6 @@ async def test_operators_see_health_readiness_and_metrics(running: Running) -> N
 async def test_an_engine_that_crashes_becomes_a_held_item_not_silence(tmp_path: Path) -> None:
     desk = ScriptedDesk(ScriptedEngine("You have 60 days [1]. More text [1].", crash_at=25))
     with serving(tmp_path, desk) as server:
-        await ensure_admin(server)
         async with a_client(server) as client:
             customer = await a_customer(server, client)
             await customer.say("How long?")

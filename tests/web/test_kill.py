@@ -21,7 +21,7 @@ from chatbot.storage.crypto import Vault
 from chatbot.storage.database import Database
 from tests.support.child_server import ANSWER
 from tests.support.office import SECRET
-from tests.support.server import ADMIN_KEY, Customer, admin, free_port
+from tests.support.server import Customer, admin, free_port
 
 WHOLE = ANSWER.replace(" [1]", "").replace(" [2]", "")
 
@@ -51,9 +51,7 @@ def child(data_dir: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
 async def start(client: httpx.AsyncClient, data_dir: Path) -> Customer:
     key = f"dg_widget_{Vault(SECRET.encode()).digest('demo widget key')}"
     body = (
-        await client.post(
-            "/v1/conversations", json={}, headers={"Authorization": f"Bearer {key}"}
-        )
+        await client.post("/v1/conversations", json={}, headers={"Authorization": f"Bearer {key}"})
     ).json()
     return Customer(client, body["id"], body["token"])
 
@@ -100,7 +98,6 @@ async def test_a_decision_survives_a_kill_or_was_never_taken(tmp_path: Path) -> 
     with child(tmp_path, port) as process:
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             customer = await start(client, tmp_path)
-            await ensure_admin_over_http(tmp_path)
             await customer.say("review my trip")
             await customer.events(until="held")
             item = (await client.get("/v1/review/items", headers=admin())).json()["items"][0]
@@ -122,13 +119,6 @@ async def test_a_decision_survives_a_kill_or_was_never_taken(tmp_path: Path) -> 
             answers = [m for m in history["messages"] if m["author"]["kind"] == "bot"]
             assert len(answers) == (1 if found["state"] == "resolved" else 0)
             assert history["held"] is (found["state"] == "open")
-
-
-async def ensure_admin_over_http(data_dir: Path) -> None:
-    from tests.support.office import open_house
-
-    async with open_house(data_dir) as house:
-        await house.keys.ensure("admin", "first admin", ADMIN_KEY)
 
 
 @pytest.mark.full

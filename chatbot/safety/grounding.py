@@ -1,0 +1,166 @@
+"""Whether a sentence is supported by the passages that it may rest on.
+
+Hard facts decide first: a number, a date, a name that the passage does not state in that
+connection is never outweighed. What is left is a question of meaning, which the trained head
+answers. A claim needs one passage that supports it; one that cites several may take its parts
+from each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from chatbot.safety.gate import Candidate, CheckResult
+from chatbot.safety.grounding_compare import Claim, Comparison, compare
+from chatbot.safety.grounding_head import GroundingHead, shared_head
+from chatbot.safety.grounding_units import PassageUnits, joined, read_passage
+from chatbot.safety.grounding_words import stem
+from chatbot.types import Passage, Reason, ReasonCode, SentenceKind
+from knowledge_base.encoder import EncoderFiles, TextEncoder
+
+WEIGHTS = Path(__file__).parent / "weights" / "grounding"
+READ_BY_HEAD = 3  # passages whose evidence the network reads for one claim, nearest first
+_SHOWN_CHARS = 160
+
+
+@dataclass(frozen=True, slots=True)
+class GroundingResult:
+    """``score`` is the probability of support, 0 where a hard fact fails everywhere.
+
+    ``passages`` are the 1-based numbers of those that support the sentence; ``problems`` say,
+    for an unsupported one, what the nearest passage lacks.
+    """
+
+    supported: bool
+    score: float
+    passages: tuple[int, ...] = ()
+    problems: tuple[str, ...] = ()
+
+
+class GroundingChecker:
+    """``own_names`` are names that every sentence may use, such as the company's."""
+
+    def __init__(self, head: GroundingHead, own_names: Sequence[str] = ()) -> None:
+        self.head = head
+        words = (word for name in own_names for word in name.lower().split())
+        self.own_names = frozenset(stem(word) for word in words)
+
+    @property
+    def threshold(self) -> float:
+        return self.head.threshold
+
+    def check(
+        self, sentence: str, passages: Sequence[Passage], *, cited: Sequence[int] = ()
+    ) -> GroundingResult:
+        """``cited`` (1-based) are looked at first; the others only where those do not support.
+
+        A claim without hard facts or content words is judged by the head like any other.
+        """
+        if not passages:
+            return GroundingResult(False, 0.0, (), ("There is no passage that could support it.",))
+        claim = Claim.of(sentence)
+        units = {n: read_passage(passage) for n, passage in enumerate(passages, 1)}
+        first = {n: units[n] for n in cited if n in units}
+        rest = {n: units[n] for n in units if n not in first}
+        results = []
+        for group in (first, rest):
+            if group:
+                results.append(self._judge(claim, group))
+                if results[-1].supported:
+                    return results[-1]
+        if len(units) > 1:
+            together = self._together(claim, units)
+            if together.supported:
+                return together
+        return max(results, key=lambda result: result.score)
+
+    def _judge(self, claim: Claim, passages: dict[int, PassageUnits]) -> GroundingResult:
+        said = tuple(n for n, p in passages.items() if _verbatim(claim, p))
+        if said:
+            return GroundingResult(True, 1.0, said)
+        compared = {n: compare(claim, p, self.own_names) for n, p in passages.items()}
+        clean = [n for n in compared if not compared[n].problems and compared[n].evidence]
+        clean = sorted(clean, key=lambda n: -compared[n].coverage)[:READ_BY_HEAD]
+        logits = self.head.logits(
+            [(claim.text, evidence_text(passages[n], compared[n])) for n in clean]
+        )
+        scores = {
+            n: self.head.probability(float(logit), compared[n].features)
+            for n, logit in zip(clean, logits, strict=True)
+        }
+        supporting = tuple(sorted(n for n in clean if scores[n] >= self.threshold))
+        score = max(scores.values(), default=0.0)
+        if supporting:
+            return GroundingResult(True, score, supporting)
+        nearest = max(compared.values(), key=lambda comparison: comparison.coverage)
+        problems = nearest.problems or ("No passage says this.",)
+        return GroundingResult(False, score, (), problems)
+
+    def _together(self, claim: Claim, passages: dict[int, PassageUnits]) -> GroundingResult:
+        """The two nearest passages as one, for a claim that combines them."""
+        shares = {
+            n: len(set(claim.stems) & p.stems) + len(_stated(claim, p)) for n, p in passages.items()
+        }
+        pair = sorted(sorted(shares, key=lambda n: -shares[n])[:2])
+        both = joined([passages[n] for n in pair])
+        needed = [_stated(claim, passages[n]) for n in pair]
+        if needed[0] <= needed[1] or needed[1] <= needed[0]:
+            return GroundingResult(False, 0.0)  # one of the two adds no fact: nothing to combine
+        result = self._judge(claim, {1: both})
+        return GroundingResult(result.supported, result.score, tuple(pair), result.problems)
+
+
+class GroundingCheck:
+    """The gate's question: does a passage support this claim?"""
+
+    name = "grounding"
+
+    def __init__(self, checker: GroundingChecker) -> None:
+        self.checker = checker
+
+    def run(self, candidate: Candidate) -> CheckResult:
+        """Only claims of the bot are judged; without passages none is supported."""
+        if candidate.kind is not SentenceKind.CLAIM or candidate.by_person:
+            return CheckResult()
+        result = self.checker.check(candidate.text, candidate.passages, cited=candidate.cited)
+        scores = {"grounding": result.score}
+        if result.supported:
+            return CheckResult((), scores, result.passages)
+        reason = Reason(
+            ReasonCode.UNSUPPORTED_CLAIM,
+            " ".join(result.problems),
+            rule=self.name,
+            words=candidate.text[:_SHOWN_CHARS],
+            score=result.score,
+            threshold=self.checker.threshold,
+        )
+        return CheckResult((reason,), scores)
+
+
+def load_grounding(
+    encoder: TextEncoder, files: EncoderFiles, own_names: Sequence[str] = ()
+) -> GroundingChecker:
+    """The checker with the packaged head. Raises SetupError where it cannot be loaded."""
+    return GroundingChecker(shared_head(WEIGHTS, files), own_names)
+
+
+def evidence_text(passage: PassageUnits, comparison: Comparison) -> str:
+    """What the network reads: the title path, then the nearest sentences, items and rows."""
+    return f"{passage.place}. {' '.join(unit.text for unit in comparison.evidence)}"
+
+
+def _verbatim(claim: Claim, passage: PassageUnits) -> bool:
+    """Whether the claim is a sentence, item or row of the passage, word for word."""
+    return any(claim.text == unit.text for unit in passage.units)
+
+
+def _stated(claim: Claim, passage: PassageUnits) -> frozenset[str]:
+    """Values of the claim's hard facts that the passage holds anywhere."""
+    return frozenset(
+        fact.value
+        for fact in claim.facts
+        if any(fact.agrees(other) for other in passage.facts)
+        or (fact.kind == "name" and fact.value in passage.stems)
+    )

@@ -1,0 +1,169 @@
+"""The model while it is trained: token batches, frozen forward passes, LoRA and its delta."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from chatbot.safety.checkpoint import CLASSES, State, pooling_state
+from chatbot.safety.views import model_text
+
+if TYPE_CHECKING:
+    import torch
+    from transformers import PreTrainedTokenizerBase
+
+Floats = NDArray[np.float32]
+HEAD_SCALE = 4.0 / 384**0.5
+"""The pooler starts as this times the identity: tanh is nearly linear there, so that the
+classifier starts as a logistic regression on the mean-pooled vector."""
+
+
+class Encoded:
+    """Token ids of all rows, cut to ``max_tokens``, and batches of about equal size."""
+
+    def __init__(
+        self, tokenizer: PreTrainedTokenizerBase, texts: Sequence[str], max_tokens: int
+    ) -> None:
+        import emoji  # noqa: F401  (loads its table once, before the loop)
+
+        read = [model_text(text) for text in texts]
+        self.ids: list[list[int]] = tokenizer(read, truncation=True, max_length=max_tokens)[
+            "input_ids"
+        ]
+        self.lengths = np.array([len(ids) for ids in self.ids])
+
+    def batches(self, tokens: int, rng: random.Random | None = None) -> list[list[int]]:
+        """Rows grouped by length, at most ``tokens`` padded tokens a batch; shuffled by rng."""
+        jitter = np.zeros(len(self.ids))
+        if rng is not None:
+            noise = np.random.default_rng(rng.randrange(2**32))
+            jitter = noise.uniform(0, 6, len(self.ids))
+        batches: list[list[int]] = [[]]
+        for row in np.argsort(self.lengths + jitter, kind="stable"):
+            longest = max((self.lengths[i] for i in batches[-1]), default=0)
+            if batches[-1] and max(longest, self.lengths[row]) * (len(batches[-1]) + 1) > tokens:
+                batches.append([])
+            batches[-1].append(int(row))
+        if rng is not None:
+            rng.shuffle(batches)
+        return batches
+
+    def subset(self, rows: Sequence[int]) -> Encoded:
+        """The given rows, in the given order."""
+        part = object.__new__(Encoded)
+        part.ids = [self.ids[i] for i in rows]
+        part.lengths = self.lengths[list(rows)]
+        return part
+
+    def cut(self, tokens: int) -> Encoded:
+        """The same rows, cut to ``tokens``, the closing [SEP] kept."""
+        part = object.__new__(Encoded)
+        part.ids = [i if len(i) <= tokens else [*i[: tokens - 1], i[-1]] for i in self.ids]
+        part.lengths = np.minimum(self.lengths, tokens)
+        return part
+
+    def tensors(self, rows: Sequence[int]) -> tuple[torch.Tensor, torch.Tensor]:
+        import torch
+
+        longest = max(len(self.ids[i]) for i in rows)
+        ids = torch.zeros((len(rows), longest), dtype=torch.long)
+        mask = torch.zeros((len(rows), longest), dtype=torch.long)
+        for place, i in enumerate(rows):
+            ids[place, : len(self.ids[i])] = torch.tensor(self.ids[i])
+            mask[place, : len(self.ids[i])] = 1
+        return ids, mask
+
+
+def build_model(base: Path, config_folder: Path) -> Any:
+    """The seven-layer classifier with the probe's start of the pooler and a zero classifier."""
+    import torch
+    from transformers import BertConfig, BertForSequenceClassification
+
+    config = BertConfig.from_pretrained(config_folder, num_labels=len(CLASSES))
+    model = BertForSequenceClassification(config)
+    state = pooling_state(base)
+    state["bert.pooler.dense.weight"] = HEAD_SCALE * torch.eye(config.hidden_size)
+    state["bert.pooler.dense.bias"] = torch.zeros(config.hidden_size)
+    state["classifier.weight"] = torch.zeros(len(CLASSES), config.hidden_size)
+    state["classifier.bias"] = torch.zeros(len(CLASSES))
+    model.load_state_dict(state, strict=True)
+    model.eval()  # type: ignore[no-untyped-call]
+    return model
+
+
+def run_model(
+    model: Any, encoded: Encoded, tokens: int, shown: str, pooled: bool = False
+) -> Floats:
+    """Logits (rows, 6), or pooler outputs (rows, 384), in evaluation mode."""
+    import torch
+    from tqdm import tqdm  # type: ignore[import-untyped]
+
+    model.eval()
+    width = model.config.hidden_size if pooled else len(CLASSES)
+    out = np.zeros((len(encoded.ids), width), dtype=np.float32)
+    with torch.inference_mode(), tqdm(total=len(encoded.ids), desc=shown, unit="row") as bar:
+        for rows in encoded.batches(tokens):
+            ids, mask = encoded.tensors(rows)
+            with torch.autocast("cpu", dtype=torch.bfloat16):
+                states = model.bert(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]
+            vectors = torch.tanh(model.bert.pooler.dense(states.float()))
+            out[rows] = (vectors if pooled else model.classifier(vectors)).numpy()
+            bar.update(len(rows))
+    return out
+
+
+def add_lora(model: Any, rank: int, alpha: int, dropout: float) -> Any:
+    """LoRA on every linear layer of the encoder's own six layers; the head trains whole."""
+    from peft import LoraConfig, get_peft_model
+
+    last = model.config.num_hidden_layers - 2
+    config = LoraConfig(
+        r=rank,
+        lora_alpha=alpha,
+        lora_dropout=dropout,
+        target_modules=rf".*encoder\.layer\.[0-{last}]\..*(query|key|value|dense)",
+    )
+    adapted = get_peft_model(model, config)
+    for name, parameter in adapted.named_parameters():
+        if "pooler" in name or "classifier" in name:
+            parameter.requires_grad = True
+    return adapted
+
+
+def trainable(model: Any) -> State:
+    return {n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad}
+
+
+def blend(start: State, end: State, share: float) -> State:
+    """``share`` of the way from the probe to the fine-tune, in weights.
+
+    Source: WiSE-FT, Wortsman et al. 2022, arXiv:2109.01903: a point on the line between the two
+    is better than either on data of another kind. LoRA's B starts at zero, so that scaling B
+    alone scales the change.
+    """
+    return {
+        name: share * value
+        if "lora_B" in name
+        else value
+        if "lora_A" in name
+        else start[name] + share * (value - start[name])
+        for name, value in end.items()
+    }
+
+
+def delta_of(state: State) -> State:
+    """Peft's names -> names of the delta file, fp16."""
+    import torch
+
+    delta: State = {}
+    for name, value in state.items():
+        key = name.removeprefix("base_model.model.")
+        for peft_name, own in (("lora_A", "lora_a"), ("lora_B", "lora_b")):
+            key = key.replace(f".{peft_name}.default.weight", f".{own}")
+        delta[key] = value.to(torch.float16).contiguous()
+    return delta

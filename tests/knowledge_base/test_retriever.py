@@ -1,0 +1,93 @@
+from __future__ import annotations
+
+from concurrent.futures import ThreadPoolExecutor
+from datetime import date
+
+import pytest
+
+from knowledge_base.errors import EncoderMismatch, NoSnapshot
+from knowledge_base.langchain_retriever import KnowledgeRetriever
+from knowledge_base.retriever import Retriever
+from knowledge_base.store import SnapshotStore
+from tests.knowledge_base.conftest import TODAY
+
+
+def found(retriever: Retriever, query: str, **options) -> list[str]:
+    options = {"k": 12, "on": TODAY, "floor": False} | options
+    return [passage.article for passage in retriever.search(query, **options)]
+
+
+def test_the_passage_that_answers_comes_first(retriever):
+    first = retriever.search("how much is shipping to germany", on=TODAY, floor=False)[0]
+    assert first.article == "delivery"
+    assert "€4.95" in first.text
+    assert first.url == f"/articles/delivery@{first.version}"
+
+
+def test_scores_are_probabilities(retriever):
+    passages = retriever.search("return an item", k=12, on=TODAY, floor=False)
+    assert all(0 <= passage.score <= 1 for passage in passages)
+
+
+def test_internal_expired_future_and_superseded_articles_never_reach_a_customer(retriever):
+    hidden = {"goodwill", "returns-2025", "returns-old", "delivery-2027"}
+    for query in ("return an item", "goodwill limits for agents", "delivery to germany 2027"):
+        assert not hidden & set(found(retriever, query))
+
+
+def test_internal_articles_serve_staff(retriever):
+    assert "goodwill" in found(retriever, "goodwill limits", audiences=("public", "internal"))
+
+
+def test_validity_is_judged_on_the_day_asked_about(retriever):
+    assert "delivery-2027" in found(retriever, "delivery to germany", on=date(2027, 1, 1))
+    assert "returns-2025" in found(retriever, "return an item", on=date(2025, 12, 31))
+
+
+def test_filters_do_not_use_up_places(retriever):
+    assert len(found(retriever, "return an item", k=5)) == 5
+
+
+def test_the_same_words_are_shown_once(retriever):
+    articles = found(retriever, "how long is a gift card valid")
+    assert len({"gift-card", "gift-card-copy"} & set(articles)) == 1
+
+
+def test_nonsense_stays_below_the_floor(retriever):
+    assert retriever.search("who won the football match last night", on=TODAY) == []
+
+
+def test_an_empty_question_finds_nothing(retriever):
+    assert retriever.search("  ", on=TODAY) == []
+
+
+def test_asking_for_no_passages_is_an_error(retriever):
+    with pytest.raises(ValueError, match="k is 0"):
+        retriever.search("tent", k=0)
+
+
+def test_threads_get_the_same_answers(retriever):
+    queries = ["wet tent", "stove", "gift card", "password", "germany"] * 8
+    alone = [found(retriever, query) for query in queries]
+    with ThreadPoolExecutor(8) as pool:
+        assert list(pool.map(lambda query: found(retriever, query), queries)) == alone
+
+
+def test_vectors_of_another_encoder_are_refused(shared_store, encoder):
+    class Other:
+        name, dimension = "other", 384
+        embed = encoder.embed
+
+    with pytest.raises(EncoderMismatch, match="run sync again"):
+        Retriever(shared_store, Other()).search("tent")
+
+
+def test_searching_before_the_first_sync_says_what_to_run(tmp_path, encoder):
+    with pytest.raises(NoSnapshot, match="knowledge_base sync"):
+        Retriever(SnapshotStore(tmp_path), encoder).search("tent")
+
+
+def test_langchain_gets_documents(retriever):
+    documents = KnowledgeRetriever(retriever=retriever, k=2, floor=False).invoke("wet tent")
+    assert documents[0].metadata["article"] == "tent"
+    assert documents[0].page_content.startswith("Condensation")

@@ -1,0 +1,111 @@
+"""The story of the main job in headless Chromium: widget and console side by side."""
+
+from __future__ import annotations
+
+import shutil
+from collections.abc import Iterator
+
+import pytest
+from playwright.sync_api import Browser, Page, expect, sync_playwright
+
+from tests.support.server import ADMIN_KEY, Running, serving
+
+pytestmark = pytest.mark.browser
+
+ARGUMENTS = [
+    "--no-sandbox",
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+]
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("data")) as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
+def browser() -> Iterator[Browser]:
+    path = shutil.which("chromium") or shutil.which("google-chrome")
+    if path is None:
+        pytest.fail("Chromium is needed: apt-get install chromium")
+    with sync_playwright() as playwright:
+        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+        yield browser
+        browser.close()
+
+
+def open_chat(browser: Browser, running: Running) -> Page:
+    page = browser.new_context().new_page()
+    page.goto(running.url)
+    page.get_by_role("button", name="chat").first.click()
+    return page
+
+
+def say(page: Page, text: str) -> None:
+    box = page.get_by_role("textbox").last
+    box.fill(text)
+    box.press("Enter")
+
+
+def test_an_answer_appears_with_its_article_one_click_away(
+    browser: Browser, running: Running
+) -> None:
+    page = open_chat(browser, running)
+    expect(page.get_by_text("You are talking to an AI")).to_be_visible()
+    say(page, "How long do I have to return a jacket?")
+    expect(page.get_by_text("You have 60 days.")).to_be_visible(timeout=10_000)
+    source = page.get_by_role("link", name="How long you have to return something").first
+    expect(source).to_have_attribute("target", "_blank")
+    page.context.close()
+
+
+def test_a_held_answer_is_edited_in_the_console_and_appears_without_a_reload(
+    browser: Browser, running: Running
+) -> None:
+    console = browser.new_context().new_page()
+    console.goto(f"{running.url}/console")
+    console.get_by_label("key", exact=False).first.fill(ADMIN_KEY)
+    console.get_by_role("button", name="Sign in").click()
+    expect(console.get_by_text("Review", exact=False).first).to_be_visible()
+
+    page = open_chat(browser, running)
+    say(page, "review my ruined trip")
+    notice = running.app.state.context.office.company.texts["held_notice"]
+    expect(page.get_by_text(notice).first).to_be_visible(timeout=10_000)
+
+    console.get_by_text("review my ruined trip").first.click(timeout=10_000)
+    console.get_by_role("button", name="Take this item").click()
+    draft = console.get_by_role("textbox", name="The answer")
+    expect(draft).to_be_editable(timeout=10_000)
+    draft.fill("We are sorry about your trip. A colleague looks into it.")
+    console.get_by_role("button", name="Send edit").click()
+    expect(page.get_by_text("We are sorry about your trip.")).to_be_visible(timeout=5_000)
+    page.context.close()
+    console.context.close()
+
+
+def test_script_in_a_message_stays_text(browser: Browser, running: Running) -> None:
+    page = open_chat(browser, running)
+    say(page, "<img src=x onerror=document.title='hacked'> <script>1</script>")
+    expect(page.get_by_text("onerror=document.title").first).to_be_visible(timeout=10_000)
+    assert page.title() != "hacked"
+    page.context.close()
+
+
+def test_the_pages_have_no_accessibility_violations(browser: Browser, running: Running) -> None:
+    from axe_playwright_python.sync_playwright import Axe
+
+    page = open_chat(browser, running)
+    for path in ("", "/console", "/assist/panel"):
+        if path:
+            page.goto(running.url + path)
+        page.wait_for_timeout(300)
+        results = Axe().run(page)
+        assert results.violations_count == 0, results.generate_report()
+    page.context.close()
