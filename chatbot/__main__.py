@@ -7,16 +7,20 @@ import json
 import logging
 import os
 import sys
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
 from chatbot.errors import DeskgateError
 from chatbot.settings import Settings, load_settings
 from chatbot.types import Side
+
+if TYPE_CHECKING:
+    from chatbot.access.keys import Keys
 
 os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")
 
@@ -149,16 +153,14 @@ def audit_verify(data_dir: DataDir = None) -> None:
         raise typer.Exit(1)
 
 
-def _keys(settings: Settings) -> Any:
+def _keys(settings: Settings) -> AbstractAsyncContextManager[Keys]:
     from chatbot.access.session import open_keys
 
     return open_keys(settings)
 
 
-def _with_settings(data_dir: Path | None, work: Any) -> Any:
-    settings = load_settings(data_dir=data_dir)
-    coroutine: Coroutine[Any, Any, Any] = work(settings)
-    return asyncio.run(coroutine)
+def _with_settings(data_dir: Path | None, work: Callable[[Settings], Coroutine[Any, Any, T]]) -> T:
+    return asyncio.run(work(load_settings(data_dir=data_dir)))
 
 
 def main() -> None:

@@ -20,7 +20,7 @@ DAYS = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 DEFAULT_TEXTS: Mapping[str, str] = {
     "abstain": "I can't find that in our help articles. Would you like to talk to a person?",
     "refuse": "I can only help with questions about our products and services.",
-    "clarify": "Could you tell me a little more about what you need, so that I find the right answer?",
+    "clarify": "Could you tell me a little more about what you need?",
     "clarify_between": "Do you mean {first} or {second}?",
     "quote_lead": "Here is what our help centre says about this:",
     "held_notice": "A colleague is checking the answer before I send it. You can leave this open.",
@@ -33,13 +33,13 @@ DEFAULT_TEXTS: Mapping[str, str] = {
     "thanks": "You are welcome!",
     "goodbye": "Goodbye!",
     "bot_identity": "I am an AI assistant. You can ask for a person at any time.",
-    "error_notice": "Something went wrong on our side. Your message is safe; a colleague will look.",
+    "error_notice": "Something went wrong on our side. Your message is safe.",
     "withdrawn_notice": "The answer that was being checked is no longer needed.",
     "contact_saved": "Thank you. We have your contact details and will get back to you.",
     "closed_notice": "This conversation is closed. Write again at any time to reopen it.",
     "joined_notice": "A colleague has joined the conversation.",
     "left_notice": "Your colleague has left; I am here again.",
-    "care_handover": "I understand that this is serious. A colleague will read this and reply here.",
+    "care_handover": "This is serious. A colleague will read it and reply here.",
 }
 
 

@@ -85,6 +85,15 @@ class Desk:
         found = [self.routes.label(name) for name in names]
         return found[0], found[1] if len(found) > 1 else ""
 
+    @property
+    def sample_rate(self) -> float:
+        """Share of answers that a person reviews although nothing is wrong with them."""
+        return self.policy.review_sample_rate
+
+    def disclaimer(self, intent: str) -> str | None:
+        """What policy.toml wants under every answer of this intent."""
+        return self.policy.disclaimers.get(intent)
+
     async def retrieve(
         self, query: str, k: int, audiences: Sequence[str], *, floor: bool = True
     ) -> list[Passage]:

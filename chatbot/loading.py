@@ -37,12 +37,13 @@ def load_desk(settings: Settings) -> Desk:
     policy = Policy.load(policy_file)
     moderator = load_moderator(settings)
     router = RouterModel.load(encoder=files)
-    grounding = load_grounding(encoder, files)
+    own_names = (company.name, company.bot_name)
+    grounding = load_grounding(encoder, files, own_names)
     engine = load_engine(settings)
     checks = (
-        ToxicityCheck(moderator),
+        ToxicityCheck(moderator, policy),
         GroundingCheck(grounding),
-        LeakCheck(instructions(company.name)),
+        LeakCheck(instructions(company.name), policy, (company.contact, *company.texts.values())),
         RulesCheck(policy, company.allowed_domains),
     )
     return Desk(

@@ -75,7 +75,6 @@ class Settings(KnowledgeSettings):
     review_limit_s: float = Field(
         default=1800.0, gt=0
     )  # after this: honest notice and contact form
-    review_sample_rate: float = Field(default=0.0, ge=0, le=1)
     presence_s: float = Field(default=45.0, gt=0)  # a console heard from this recently is on duty
 
     # HTTP

@@ -263,6 +263,11 @@ class _Answer:
                     release_static("abstain", self.desk.company.texts), self.passages[:RELATED]
                 )
                 return
+        disclaimer = self.desk.disclaimer(self.route.intent)
+        if disclaimer and disclaimer not in self.before:
+            released = release_static("disclaimer", {"disclaimer": disclaimer})
+            sentence = Sentence(disclaimer, SentenceKind.COURTESY, separator="\n")
+            yield SentenceReleased(released, sentence, Decision(Verdict.RELEASE))
         yield Answered(self.route, self.draft, self.passages, quoted=self.quoted)
 
     async def _quote(self) -> Sentence | None:

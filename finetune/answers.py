@@ -22,6 +22,7 @@ from chatbot.answering.base_model import base_digest
 from chatbot.answering.served import CONFIG, MANIFEST, WEIGHTS
 from chatbot.errors import SetupError
 from finetune.answers_batches import BranchCollator, encode_groups
+from finetune.answers_card import card_text
 from finetune.answers_rows import AnswerRow, data_digest
 
 CHECKPOINTS = "checkpoints"
@@ -87,7 +88,8 @@ def train_answers(
     from datasets import Dataset
     from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl import SFTConfig, SFTTrainer
+    from trl.trainer.sft_config import SFTConfig
+    from trl.trainer.sft_trainer import SFTTrainer
 
     if seed is not None:
         recipe = replace(recipe, seed=seed)
@@ -198,6 +200,7 @@ def save_adapter(model: Any, out: Path, about: dict[str, Any], metrics: dict[str
     (out / CONFIG).write_text(json.dumps(config, indent=1, default=_plain) + "\n")
     (out / MANIFEST).write_text(json.dumps(about, indent=1) + "\n")
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
+    (out / "card.md").write_text(card_text(about, metrics), encoding="utf-8")
     save_file(half, out / WEIGHTS, metadata={"format": "pt"})
 
 
@@ -220,4 +223,7 @@ def _last_checkpoint(out: Path) -> str | None:
     from transformers.trainer_utils import get_last_checkpoint
 
     folder = out / CHECKPOINTS
-    return get_last_checkpoint(str(folder)) if folder.exists() else None
+    if not folder.exists():
+        return None
+    last: str | None = get_last_checkpoint(str(folder))  # type: ignore[no-untyped-call]
+    return last

@@ -14,6 +14,7 @@ from typing import Any
 import numpy as np
 import torch
 
+from chatbot.errors import BadInput
 from chatbot.routing import artifact
 from chatbot.routing.model import Outputs, RouterModel
 from chatbot.routing.scope import ScopeParts, join_parts, scope_parts
@@ -41,6 +42,7 @@ from knowledge_base.encoder import EncoderFiles
 
 PREDICT_ROWS = 256  # rows a call while measuring: bounds memory
 MISLABELLED_SHOWN = 50
+NEIGHBOURS = 5  # of these at least four disagree where a label looks wrong
 
 Report = Callable[[str], None]
 
@@ -50,6 +52,8 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
 
     Raises BadInput for rows that cannot be used, before anything is trained or written.
     """
+    from peft import get_peft_model_state_dict
+
     data = read_rows(config.train, skip_bad_rows=config.skip_bad_rows)
     check_training(config.train, data)
     train, dev = data.rows, _eval_rows(config, data)
@@ -83,13 +87,29 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
         "scope_trade_off": curve,
         "train_rows": len(train),
         "dev_rows": len(dev),
+        "look_mislabelled": _look_mislabelled(index, index_rows),
     }
-    _write(config, manifest, trained, index=index, index_rows=index_rows, metrics=metrics)
+
+    def documents(directory: Path) -> dict[str, str]:
+        model = RouterModel.load(directory, EncoderFiles(config.encoder))
+        metrics["dev"] = measure(dev, _predict(model, dev), multi_label=labels.multi_label)
+        return {
+            "metrics.json": json.dumps(metrics, indent=1, ensure_ascii=False) + "\n",
+            "card.md": model_card(config, manifest, metrics),
+        }
+
+    artifact.write_router(
+        config.out,
+        manifest,
+        {
+            artifact.ADAPTER: get_peft_model_state_dict(trained.network.encoder),
+            artifact.HEADS: _heads(trained),
+            artifact.INDEX: {"vectors": torch.from_numpy(index)},
+        },
+        [(r.text, r.intents[0] if r.intents else OUT_OF_SCOPE) for r in index_rows],
+        documents,
+    )
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
-    model = RouterModel.load(config.out, EncoderFiles(config.encoder))
-    metrics["dev"] = measure(dev, _predict(model, dev), multi_label=labels.multi_label)
-    metrics["look_mislabelled"] = _look_mislabelled(model, index_rows)
-    _documents(config, manifest, metrics)
     return metrics
 
 
@@ -118,6 +138,8 @@ def _eval_rows(config: RouterConfig, data: RouterData) -> tuple[RouterRow, ...]:
         return ()
     found = read_rows(config.eval, skip_bad_rows=config.skip_bad_rows)
     check_known(config.eval, found, data.intents, data.entity_labels)
+    if all(row.out_of_scope for row in found.rows):
+        raise BadInput(f"{config.eval}: every row is out of scope; calibration needs others too")
     return found.rows
 
 
@@ -200,50 +222,20 @@ def _calibrate(
     return manifest, trade_off(join_parts(parts, scope), dev, right)
 
 
-def _write(
-    config: RouterConfig,
-    manifest: artifact.Manifest,
-    trained: Trained,
-    *,
-    index: Any,
-    index_rows: Sequence[RouterRow],
-    metrics: dict[str, Any],
-) -> None:
-    from peft import get_peft_model_state_dict
-
-    heads = {
-        name: p
-        for name, p in trained.network.state_dict().items()
-        if not name.startswith("encoder.")
-    }
-    artifact.write_router(
-        config.out,
-        manifest,
-        {
-            artifact.ADAPTER: get_peft_model_state_dict(trained.network.encoder),
-            artifact.HEADS: heads,
-            artifact.INDEX: {"vectors": torch.from_numpy(index)},
-        },
-        [(r.text, r.intents[0] if r.intents else OUT_OF_SCOPE) for r in index_rows],
-        {"metrics.json": json.dumps(metrics, indent=1) + "\n"},
-    )
+def _heads(trained: Trained) -> dict[str, Any]:
+    state = trained.network.state_dict()
+    return {name: value for name, value in state.items() if not name.startswith("encoder.")}
 
 
-def _documents(config: RouterConfig, manifest: artifact.Manifest, metrics: dict[str, Any]) -> None:
-    """The written router is measured as it will serve, so its figures are added last."""
-    content = json.dumps(metrics, indent=1, ensure_ascii=False) + "\n"
-    (config.out / "metrics.json").write_text(content, encoding="utf-8")
-    card = model_card(config, manifest, metrics)
-    (config.out / "card.md").write_text(card, encoding="utf-8")
-
-
-def _look_mislabelled(model: RouterModel, rows: Sequence[RouterRow]) -> list[dict[str, Any]]:
-    """Rows whose nearest other training examples nearly all carry another intent."""
+def _look_mislabelled(index: Any, rows: Sequence[RouterRow]) -> list[dict[str, Any]]:
+    """Indexed rows whose nearest other examples nearly all carry another intent."""
+    similarity = (torch.from_numpy(index) @ torch.from_numpy(index).T).fill_diagonal_(-1.0)
+    count = min(NEIGHBOURS, len(rows) - 1)
     found = []
-    for row in rows:
-        others = [n for n in model.nearest(row.text, 6) if n.text != row.text][:5]
-        different = [n.intent for n in others if n.intent not in row.intents]
-        if len(others) == 5 and len(different) >= 4:
+    for row, places in zip(rows, similarity.topk(count).indices.tolist(), strict=True):
+        near = [rows[place] for place in places]
+        different = [r.intents[0] for r in near if not set(r.intents) & set(row.intents)]
+        if len(different) >= NEIGHBOURS - 1:
             found.append(
                 {
                     "row": row.number,

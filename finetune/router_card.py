@@ -7,6 +7,7 @@ from typing import Any
 from chatbot.routing.artifact import Manifest
 from finetune.router_config import RouterConfig
 
+COMMAND_OPTIONS = ("train", "out", "eval", "encoder", "seed", "resume", "skip_bad_rows", "command")
 NAMES = {
     "intent_accuracy": "intent accuracy, refused counted as wrong",
     "intent_accuracy_no_rejection": "intent accuracy, nothing refused",
@@ -30,10 +31,12 @@ def model_card(config: RouterConfig, manifest: Manifest, metrics: dict[str, Any]
         if value is not None
     )
     option = f" --eval {config.eval.name}" if config.eval else ""
-    command = (
+    command = config.command or (
         f"python -m finetune router --train {config.train.name}{option} "
         f"--out {config.out.name} --seed {config.seed}"
     )
+    changed = config.model_dump(mode="json", exclude_defaults=True, exclude=set(COMMAND_OPTIONS))
+    recipe = ", ".join(f"{key} = {value}" for key, value in changed.items()) or "the defaults"
     notes = config.train.with_name("SOURCES.md")
     sources = notes.read_text(encoding="utf-8") if notes.is_file() else ""
     return f"""# Router
@@ -44,7 +47,8 @@ LoRA adapter (rank {manifest.lora_rank}, every linear layer) and two heads on
 
     {command}
 
-{metrics["train_rows"]} training rows, SHA-256 of the file {manifest.train_sha256}.
+Recipe: {recipe}. {metrics["train_rows"]} training rows; SHA-256 of the file:
+{manifest.train_sha256}.
 
 ## Figures on the {metrics["dev_rows"]} dev rows
 These rows chose the epoch, the temperature and the thresholds, so they flatter a little.

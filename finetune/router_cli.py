@@ -33,17 +33,19 @@ def router_command(
     """Train a router: intents, entities and what is out of scope."""
     from finetune.router import train_router
 
+    command = None
     if default:
         from finetune.router_default import assemble_default
 
         assembled = assemble_default(data_root, seed or 0)
         train, evaluation = train or assembled.train, evaluation or assembled.dev
-        out = out or assembled.out
+        out, command = out or assembled.out, assembled.command
     recipe = load_config(
         config,
         train=train,
         eval=evaluation,
         out=out,
+        command=command,
         encoder=encoder,
         seed=seed,
         resume=resume or None,

@@ -24,6 +24,8 @@ class RouterConfig(BaseModel):
     seed: int = 0
     resume: bool = False
     skip_bad_rows: bool = False
+    command: str | None = None
+    """What the card says instead of the command that these values make."""
 
     lora_rank: int = Field(default=16, ge=1, le=64)  # 1.3 MB of fp16 on MiniLM
     learning_rate: float = Field(default=1e-3, gt=0)

@@ -91,7 +91,7 @@ def read_rows(path: Path, *, skip_bad_rows: bool = False) -> RouterData:
 
 
 def check_training(path: Path, data: RouterData) -> None:
-    """Raises BadInput when no model can be trained: one-example or fewer than two intents."""
+    """Raises BadInput when no model can be trained: one-example intents, or too few of them."""
     counts = Counter(intent for row in data.rows for intent in row.intents)
     single = [
         (row.number, f"intent {intent!r} has this one example; write at least one more")
@@ -101,8 +101,11 @@ def check_training(path: Path, data: RouterData) -> None:
     ]
     if single:
         raise BadInput(_report(path, single, skippable=False))
-    if len(data.intents) < 2:
-        raise BadInput(f"{path}: {len(data.intents)} intent besides out_of_scope; two are needed")
+    needed = 1 if data.entity_labels else 2  # rows of one intent still teach entities
+    if len(data.intents) < needed:
+        raise BadInput(
+            f"{path}: {len(data.intents)} intents besides out_of_scope; {needed} are needed"
+        )
 
 
 def check_known(

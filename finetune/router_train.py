@@ -231,7 +231,7 @@ class Trainer:
         fresh.rename(self.checkpoint)
 
     def _key(self) -> str:
-        recipe = self.config.model_dump_json(exclude={"resume", "out"})
+        recipe = self.config.model_dump_json(exclude={"resume", "out", "train", "eval", "command"})
         rows = "\n".join(f"{r.text}\t{r.intents}\t{r.entities}" for r in (*self.train, *self.dev))
         return hashlib.sha256(f"{recipe}\n{rows}".encode()).hexdigest()
 

@@ -21,7 +21,8 @@ import numpy as np
 import typer
 
 from chatbot.errors import SetupError
-from chatbot.safety.checkpoint import WEIGHTS, file_sha256, save_architecture
+from chatbot.safety.checkpoint import WEIGHTS, file_sha256
+from chatbot.safety.toxicity_weights import save_architecture
 from finetune.toxicity_augment import misspelt, support_variants
 from finetune.toxicity_calibrate import headline, platt, report
 from finetune.toxicity_data import CONTRAST_DIR, Row, bias_aware, read_contrast, read_training_sets

@@ -13,7 +13,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.safety.toxicity import CATEGORIES
-from finetune.toxicity_data import CLASSES, Row, matrix
+from chatbot.safety.toxicity_weights import CLASSES
+from finetune.toxicity_data import Row, matrix
 
 Floats = NDArray[np.float32]
 BAD, GOOD = 0.5, 0.25

@@ -7,8 +7,8 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.safety.calibration import Calibration
+from chatbot.safety.toxicity_weights import CLASSES
 from chatbot.types import Side
-from finetune.toxicity_data import CLASSES
 
 INTRODUCTION = """# Toxicity model
 

@@ -28,8 +28,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
+from chatbot.safety.toxicity_weights import CLASSES
 
-CLASSES = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
 CONTRAST_DIR = Path(__file__).parent / "data" / "safety"
 MISSING = float("nan")
 ALIASES = {

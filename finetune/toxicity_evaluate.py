@@ -16,10 +16,11 @@ from chatbot.safety.calibration import Calibration
 from chatbot.safety.checkpoint import CHECKPOINT, assemble, check_document
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.toxicity import CATEGORIES, MAX_CHARS, DetoxifyScorer, ToxicityScorer
+from chatbot.safety.toxicity_weights import CLASSES
 from chatbot.settings import load_settings
 from chatbot.types import Side
 from finetune.toxicity_calibrate import Floats, auc
-from finetune.toxicity_data import CLASSES, read_labelled
+from finetune.toxicity_data import read_labelled
 from knowledge_base.encoder import EncoderFiles
 
 PAGE = 128

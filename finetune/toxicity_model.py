@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 from numpy.typing import NDArray
 
-from chatbot.safety.checkpoint import CLASSES, State, pooling_state
+from chatbot.safety.toxicity_weights import CLASSES, State, pooling_state
 from chatbot.safety.views import model_text
 
 if TYPE_CHECKING:

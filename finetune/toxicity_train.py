@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from chatbot.safety.checkpoint import CLASSES, FORMAT, State
+from chatbot.safety.toxicity_weights import CLASSES, FORMAT, State
 from finetune.toxicity_data import Row, matrix
 from finetune.toxicity_model import Encoded, Floats, trainable
 
@@ -126,7 +126,7 @@ def train(
 ) -> None:
     """Trains ``model`` (with LoRA) in place; writes ``out``/state.pt to resume from."""
     import torch
-    from tqdm import tqdm
+    from tqdm import tqdm  # type: ignore[import-untyped]
 
     torch.manual_seed(recipe.seed)
     values, weights = matrix(rows)

@@ -13,44 +13,13 @@ from knowledge_base.decoding import decode
 from knowledge_base.errors import BadArticle
 
 _DROPPED = frozenset(
-    [
-        "script",
-        "style",
-        "noscript",
-        "template",
-        "svg",
-        "math",
-        "iframe",
-        "object",
-        "form",
-        "nav",
-        "header",
-        "footer",
-        "aside",
-        "button",
-        "select",
-        "textarea",
-        "canvas",
-        "audio",
-        "video",
-        "head",
-    ]
+    {"script", "style", "noscript", "template", "svg", "math", "iframe", "object", "form"}
+    | {"nav", "header", "footer", "aside", "button", "select", "textarea", "canvas", "audio"}
+    | {"video", "head"}
 )
 _BLOCKS = frozenset(
-    [
-        "p",
-        "div",
-        "section",
-        "article",
-        "main",
-        "blockquote",
-        "figure",
-        "pre",
-        "dl",
-        "dt",
-        "dd",
-        "address",
-    ]
+    {"p", "div", "section", "article", "main", "blockquote", "figure", "pre", "dl", "dt", "dd"}
+    | {"address"}
 )
 _HEADINGS = {f"h{level}": level for level in range(1, 7)}
 

@@ -97,7 +97,8 @@ class EncoderFiles:
         from transformers import AutoModel
 
         model: PreTrainedModel = AutoModel.from_pretrained(self.path)
-        return model.eval()
+        model.train(False)
+        return model
 
 
 class TransformerEncoder:

@@ -14,9 +14,7 @@ MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
 
 
-def best_quote(
-    question: str, passages: Sequence[Passage], encoder: TextEncoder
-) -> Sentence | None:
+def best_quote(question: str, passages: Sequence[Passage], encoder: TextEncoder) -> Sentence | None:
     """The sentence of the best passages nearest to ``question``, word for word, cited.
 
     None when the passages hold no sentence of a sensible length.

@@ -185,6 +185,7 @@ def load_model(
     done in float32. Raises SetupError naming the folder and the remedy.
     """
     import torch
+    from safetensors import SafetensorError
     from transformers import AutoModelForCausalLM, AutoTokenizer
 
     if threads:
@@ -198,7 +199,7 @@ def load_model(
             from peft import PeftModel
 
             model = PeftModel.from_pretrained(model, str(adapter)).merge_and_unload()
-    except (OSError, ValueError, RuntimeError, KeyError) as error:
+    except (OSError, ValueError, RuntimeError, KeyError, SafetensorError) as error:
         raise SetupError(
             f"the answer model in {folder} cannot be loaded"
             f"{f' with the adapter {adapter}' if adapter else ''}: {error}"

@@ -25,7 +25,7 @@ class TranscriptMessage(Body):
 
 
 class SuggestBody(Body):
-    transcript: Annotated[list[TranscriptMessage], Field(max_length=500)] = []
+    transcript: list[TranscriptMessage] = Field(default_factory=list, max_length=500)
     conversation_id: str | None = None
 
 

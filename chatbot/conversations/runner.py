@@ -58,7 +58,7 @@ class TurnRunner:
         self._slots.release()
 
     def _sample(self) -> bool:
-        return random.random() < self.office.settings.review_sample_rate
+        return random.random() < self.desk.sample_rate
 
     async def stop(self) -> None:
         """Gives running turns back; what they delivered stays delivered."""

@@ -25,8 +25,8 @@ class ArticleBody(Body):
     audience: str = "public"
     valid_from: str | None = None
     valid_until: str | None = None
-    supersedes: list[str] = []
-    tags: list[str] = []
+    supersedes: list[str] = Field(default_factory=list)
+    tags: list[str] = Field(default_factory=list)
 
 
 class SyncBody(Body):

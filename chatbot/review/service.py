@@ -148,7 +148,7 @@ class ReviewService:
         """The reviewer's text leaves in place of the draft; the gate looks at it first."""
         return await self._own_words(item_id, staff, version, text, override_reason, "edited", {})
 
-    async def reject(  # noqa: PLR0917 - the request's own fields
+    async def reject(
         self,
         item_id: str,
         staff: Staff,
@@ -164,7 +164,7 @@ class ReviewService:
             item_id, staff, version, reply, override_reason, "rejected", {"reason": reason.strip()}
         )
 
-    async def _own_words(  # noqa: PLR0917
+    async def _own_words(
         self,
         item_id: str,
         staff: Staff,
@@ -252,7 +252,7 @@ class ReviewService:
             conversation = await rows.lock(conversation_id)
             yield rows, conversation, await ReviewItems(rows.session).lock(item_id)
 
-    async def _resolve(  # noqa: PLR0917
+    async def _resolve(
         self,
         rows: Conversations,
         conversation: Conversation,

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -124,11 +124,13 @@ def write_router(
     manifest: Manifest,
     tensors: Mapping[str, Mapping[str, Tensor]],
     index_texts: list[tuple[str, str]],
-    documents: Mapping[str, str],
+    documents: Callable[[Path], Mapping[str, str]],
 ) -> None:
     """Replaces ``directory`` by a new router, all or nothing.
 
-    ``tensors`` is file name -> tensors, stored as fp16; ``documents`` is file name -> text.
+    ``tensors`` is file name -> tensors, stored as fp16. ``documents`` is called with the
+    finished folder before it takes its place, and gives file name -> text: figures are then
+    of the weights as they were stored.
     """
     import torch
     from safetensors.torch import save_file
@@ -145,7 +147,7 @@ def write_router(
             half = {key: value.detach().to(torch.float16) for key, value in content.items()}
             save_file({k: v.contiguous() for k, v in half.items()}, fresh / name)
             (fresh / name).chmod(0o644)  # safetensors writes 0600
-        for name, text in documents.items():
+        for name, text in documents(fresh).items():
             (fresh / name).write_text(text, encoding="utf-8")
         _swap(fresh, directory)
     finally:

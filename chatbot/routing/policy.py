@@ -1,41 +1,21 @@
-"""The declared policy: what is done with a message, and why.
-
-The order of ``_decide`` is the order of the rules; the first one that applies wins.
-"""
+"""The declared policy in force: ``routes.toml``, re-read when it changes."""
 
 from __future__ import annotations
 
 import logging
-import re
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
 from pathlib import Path
 from threading import Lock
 
 from chatbot.errors import SetupError
 from chatbot.routing.artifact import Bands
-from chatbot.routing.policy_file import DeclaredRoute, Routes, SlotTable, read_routes
-from chatbot.types import Action, HistoryMessage, Prediction, Route, Screening, Tone
+from chatbot.routing.decision import Decision, Turn
+from chatbot.routing.policy_file import Routes, read_routes
+from chatbot.types import HistoryMessage, Prediction, Route, Screening
 
 log = logging.getLogger(__name__)
 
-PLACEHOLDER = re.compile(r"<([A-Z_]+)_\d+>")
-SLOT_REPLY_WORDS = 4  # "it's LM-1234567, sorry": a reply to our question, not a new one
-CAUTION = 0.25  # a second intent this likely that must be reviewed makes the message reviewed
-RIVAL = 1 / 3  # a second intent less than a third as likely as the first is not worth a question
-HUMAN_REQUEST = "human_request"
-HUMAN_REQUEST_FROM = 0.4  # a person who may be asking for a person gets one
 DEFAULT_BANDS = Bands(act=0.6, clarify=0.3)  # for a router whose calibration is not at hand
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one decision looks at."""
-
-    screening: Screening
-    prediction: Prediction
-    history: Sequence[HistoryMessage]
-    company_language: str
 
 
 class RoutePolicy:
@@ -94,7 +74,7 @@ class RoutePolicy:
     ) -> Route:
         """The route of one message. ``history`` is what came before it, oldest first."""
         turn = Turn(screening, prediction, history, company_language)
-        return _Decision(self._current(), self._bands, turn).route()
+        return Decision(self._current(), self._bands, turn).route()
 
     def _stamp(self) -> tuple[int, int] | None:
         try:
@@ -118,222 +98,3 @@ class RoutePolicy:
                     self._problem = error.detail
                     log.error("routes not changed: %s", error.detail)
             return self._routes
-
-
-class _Decision:
-    def __init__(self, routes: Routes, bands: Bands, turn: Turn) -> None:
-        self.routes, self.file, self.turn = routes, routes.file, turn
-        declared = routes.file.confidence
-        self.act = bands.act if declared.act == "model" else declared.act
-        self.clarify = bands.clarify if declared.clarify == "model" else declared.clarify
-        self.prediction = turn.prediction
-        self.first = routes.route(turn.prediction.intent)
-
-    def route(self) -> Route:
-        for rule in (
-            self._crisis,
-            self._language,
-            self._asked_for_a_person,
-            self._tone,
-            self._failed_before,
-            self._slot_reply,
-            self._out_of_scope,
-        ):
-            found = rule()
-            if found is not None:
-                return found
-        confidence = self.prediction.confidence
-        if confidence >= self.act:
-            why = f"{self.first.intent} with confidence {confidence:.2f}"
-            return self._declared(self.first, why)
-        return self._unsure()
-
-    def _crisis(self) -> Route | None:
-        if not self.turn.screening.crisis:
-            return None
-        return self._make(Action.CRISIS, "the customer may be in danger", urgent=True)
-
-    def _language(self) -> Route | None:
-        code = self.turn.screening.language.code
-        if code is None or code == self.turn.company_language.split("-")[0].lower():
-            return None
-        return self._handover(
-            f"written in {code!r}, the company answers in {self.turn.company_language!r}",
-            template=self.file.language.template,
-        )
-
-    def _asked_for_a_person(self) -> Route | None:
-        text = " ".join(self.turn.screening.text.casefold().split())
-        for keyword in self.file.handover.keywords:
-            if re.search(rf"(?<!\w){re.escape(keyword.casefold())}(?!\w)", text):
-                return self._handover(f"the message contains {keyword!r}")
-        chance = dict(self.prediction.intents).get(HUMAN_REQUEST, 0.0)
-        if chance >= HUMAN_REQUEST_FROM and self.prediction.intent == HUMAN_REQUEST:
-            return self._handover(f"{HUMAN_REQUEST} with confidence {chance:.2f}")
-        return None
-
-    def _tone(self) -> Route | None:
-        tone = self.turn.screening.tone
-        if tone not in self.file.handover.tones:
-            return None
-        urgent = tone in self.file.handover.urgent_tones
-        return self._handover(f"the customer sounds {tone.value}", urgent=urgent)
-
-    def _failed_before(self) -> Route | None:
-        count = self._failures()
-        if count < self.file.handover.after_failures:
-            return None
-        return self._handover(f"the bot did not help {count} times in a row")
-
-    def _failures(self) -> int:
-        """The bot's last messages that did not help, and a question asked word for word again."""
-        phrases = [p.casefold() for p in self.file.handover.failure_phrases]
-        count = 0
-        for message in reversed(self.turn.history):
-            if message.role == "person":
-                break
-            if message.role == "bot":
-                if not any(p in message.text.casefold() for p in phrases):
-                    break
-                count += 1
-        now = _plain(self.turn.screening.redacted)
-        asked = [_plain(m.text) for m in self.turn.history if m.role == "customer"]
-        repeated = asked.count(now) if len(now.split()) >= 3 else 0
-        return max(count, repeated)
-
-    def _slot_reply(self) -> Route | None:
-        """The answer to our own question for a slot, whatever the router makes of a number."""
-        said = [m.text for m in self.turn.history if m.role != "customer"]
-        for name, slot in self.file.slots.items():
-            asked = bool(said) and slot.asked_phrase.casefold() in said[-1].casefold()
-            rest = PLACEHOLDER.sub(" ", self.turn.screening.redacted)
-            short = len(re.findall(r"\w+", rest)) <= SLOT_REPLY_WORDS
-            if asked and short and self._in_message(slot):
-                return self._make(
-                    Action(slot.then),
-                    f"the {name} that was asked for",
-                    template=self._template_of(Action(slot.then)),
-                )
-        return None
-
-    def _out_of_scope(self) -> Route | None:
-        scope, score = self.file.out_of_scope, self.prediction.out_of_scope_score
-        if not self.prediction.out_of_scope:
-            return None
-        if score >= scope.refuse_from:
-            why = f"out of scope, score {score:.2f}"
-            return self._make(Action.REFUSE, why, template=scope.template)
-        if self.prediction.confidence >= self.act:
-            return None
-        return self._make(
-            Action.ANSWER, f"perhaps out of scope ({score:.2f}): the help articles are asked first"
-        )
-
-    def _unsure(self) -> Route:
-        """Below ``act``: review what may need it, answer what may be answered, else ask."""
-        top = [(self.routes.route(name), p) for name, p in self.prediction.intents[:2]]
-        confidence = self.prediction.confidence
-        for declared, chance in top:
-            if declared.action is Action.ALWAYS_REVIEW and chance >= CAUTION:
-                return self._declared(declared, f"may be {declared.intent} ({chance:.2f})")
-        if all(declared.action is Action.ANSWER for declared, _ in top):
-            return self._make(
-                Action.ANSWER,
-                f"unsure ({confidence:.2f}), but the likely intents are all answered from articles",
-            )
-        same = {(d.action, d.template, d.slot) for d, _ in top}
-        if len(same) == 1 and confidence >= self.clarify:
-            return self._declared(self.first, "unsure, but the likely intents share this route")
-        rival = top[1][1] if len(top) > 1 else 0.0
-        if confidence >= self.clarify and rival < RIVAL * confidence:
-            return self._declared(
-                self.first, f"{self.first.intent} with confidence {confidence:.2f}, without a rival"
-            )
-        if confidence >= self.clarify:
-            names = " or ".join(d.label for d, _ in top)
-            return self._make(Action.CLARIFY, f"unsure ({confidence:.2f}) between {names}")
-        if self.first.action is Action.ANSWER:
-            return self._make(
-                Action.ANSWER, f"unsure ({confidence:.2f}): the help articles are asked first"
-            )
-        return self._handover(f"too unsure to act or to ask ({confidence:.2f})")
-
-    def _declared(self, declared: DeclaredRoute, why: str) -> Route:
-        urgent = declared.urgent
-        if declared.action is not Action.ASK_SLOT or declared.slot is None:
-            template = declared.template or self._template_of(declared.action)
-            return self._make(declared.action, why, template=template, urgent=urgent)
-        slot = self.file.slots[declared.slot]
-        then = Action(slot.then)
-        if self._in_message(slot) or self._in_history(slot):
-            why = f"{why}; {declared.slot} is known"
-            return self._make(then, why, template=self._template_of(then), urgent=urgent)
-        if self._asked(slot):
-            why = f"{why}; {declared.slot} was asked for and not given"
-            return self._make(
-                then, why, template=self._template_of(then), urgent=urgent, missing=declared.slot
-            )
-        return self._make(
-            Action.ASK_SLOT,
-            f"{why}; {declared.slot} is missing",
-            template=slot.ask,
-            urgent=urgent,
-            missing=declared.slot,
-        )
-
-    def _in_message(self, slot: SlotTable) -> bool:
-        entities = (*self.turn.screening.entities, *self.prediction.entities)
-        known = {label.casefold() for label in slot.labels}
-        return any(e.label.casefold() in known for e in entities)
-
-    def _in_history(self, slot: SlotTable) -> bool:
-        known = {label.casefold() for label in slot.labels}
-        return any(
-            found.casefold() in known
-            for m in self.turn.history
-            if m.role == "customer"
-            for found in PLACEHOLDER.findall(m.text)
-        )
-
-    def _asked(self, slot: SlotTable) -> bool:
-        phrase = slot.asked_phrase.casefold()
-        return any(m.role == "bot" and phrase in m.text.casefold() for m in self.turn.history)
-
-    def _template_of(self, action: Action) -> str | None:
-        return self.file.handover.template if action is Action.HANDOVER else None
-
-    def _handover(self, why: str, *, template: str | None = None, urgent: bool = False) -> Route:
-        # a threat or a safety matter stays urgent, whichever rule came first
-        urgent = urgent or self.turn.screening.tone is Tone.THREATENING
-        urgent = urgent or (self.first.urgent and self.prediction.confidence >= self.act)
-        return self._make(
-            Action.HANDOVER,
-            why,
-            template=template or self.file.handover.template,
-            urgent=urgent,
-        )
-
-    def _make(
-        self,
-        action: Action,
-        why: str,
-        *,
-        template: str | None = None,
-        urgent: bool = False,
-        missing: str | None = None,
-    ) -> Route:
-        return Route(
-            intent=self.prediction.intent,
-            confidence=self.prediction.confidence,
-            out_of_scope=self.prediction.out_of_scope,
-            action=action,
-            why=why,
-            template=template,
-            missing_slot=missing,
-            urgent=urgent,
-            alternatives=self.prediction.intents[1:3],
-        )
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))

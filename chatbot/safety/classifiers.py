@@ -85,7 +85,9 @@ class Heads:
             described: dict[str, Any] = json.loads((folder / "heads.json").read_text("utf-8"))
             arrays = load_file(folder / "heads.safetensors")
         except Exception as error:  # safetensors raises its own type, json and io theirs
-            raise SetupError(f"the screen's heads in {folder} cannot be read ({error}); {REMEDY}") from None
+            raise SetupError(
+                f"the screen's heads in {folder} cannot be read ({error}); {REMEDY}"
+            ) from None
         if described.get("format") != FORMAT:
             raise SetupError(f"{folder} holds no heads of format {FORMAT}; {REMEDY}")
         if encoder is not None and encoder.name != described["encoder"]:
@@ -132,7 +134,9 @@ def windows(text: str) -> list[str]:
     if len(text) <= WINDOW_CHARS:
         return [text]
     step = WINDOW_CHARS - OVERLAP_CHARS
-    return [text[start : start + WINDOW_CHARS] for start in range(0, len(text) - OVERLAP_CHARS, step)]
+    return [
+        text[start : start + WINDOW_CHARS] for start in range(0, len(text) - OVERLAP_CHARS, step)
+    ]
 
 
 def sigmoid(logits: Vectors) -> Vectors:

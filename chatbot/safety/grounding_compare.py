@@ -34,7 +34,8 @@ _NEAR_COPY = 0.8  # above this share of shared words, a differing 'not' is no pa
 _DISPLACED_BY = 0.12  # how much better another number's surroundings must fit the claim
 _UNRELATED = 0.2  # below this share of the claim's words, a number stands somewhere else
 _NEGATION = re.compile(
-    r"\b(?:not|no|never|cannot|without|neither|nor|none|nothing|nobody|unable|unavailable"
+    r"\b(?:not(?! only)|no(?! (?:more|later|less|longer|fewer|earlier) than)"
+    r"|never|cannot|without|neither|nor|none|nothing|nobody|unable|unavailable"
     r"|impossible|excluded?|excludes|except|refuse[sd]?|prohibited|forbidden|nowhere|hardly)\b"
     r"|n't\b|\bno longer\b",
     re.IGNORECASE,
@@ -143,12 +144,12 @@ class _Facts:
         self.years = {f.value for f in passage.facts if f.kind == "number" and len(f.value) == 4}
         self.wanted = [fact for fact in claim.facts if fact.kind != "name"]
         for fact in self.wanted:
-            self._place(fact, claim)
+            self._place(fact, claim, best)
         for fact in claim.facts:
             if fact.kind == "name" and fact.value not in own_names:
                 self._name(fact, best)
 
-    def _place(self, fact: Fact, claim: Claim) -> None:
+    def _place(self, fact: Fact, claim: Claim, best: Unit) -> None:
         if fact.kind in _ADDRESSES:
             if not any(_same_address(fact, other) for other in self.passage.facts):
                 self._miss(fact, None)
@@ -157,12 +158,13 @@ class _Facts:
             fact = replace(fact, value=f"?{fact.value[4:]}")  # 'until 30 November' in a 2026 offer
         words = _scope_words(fact, claim)
         agreeing, rivals = 0.0, 0.0
-        found, rival = False, None
+        found, here, rival = False, False, None
         for unit in self.passage.units:
             for scope in unit.scopes:
                 fit = self._fit(words, scope, unit)
                 if any(_agrees(fact, other, scope) for other in scope.facts):
                     found, agreeing = True, max(agreeing, fit)
+                    here = here or unit is best
                     continue
                 near = [o for o in scope.facts if o.dimension == fact.dimension]
                 if near and (rival is None or fit > rivals):
@@ -179,7 +181,7 @@ class _Facts:
             self.problems.append(
                 f"“{fact.text}” belongs to something else; here the passage says “{rival.text}”."
             )
-        elif len(words) >= 2 and agreeing < _UNRELATED:
+        elif not here and len(words) >= 2 and agreeing < _UNRELATED:
             self.displaced.append(fact)
             self.problems.append(f"“{fact.text}” stands in an unrelated sentence.")
 
@@ -228,7 +230,7 @@ def _scope_words(fact: Fact, claim: Claim) -> frozenset[str]:
     """The claim's words about a fact: its clause, or the sentence where the clause is bare."""
     for scope in claim.scopes:
         if any(f.kind == fact.kind and f.value == fact.value for f in scope.facts):
-            return scope.stems if len(scope.stems) >= 2 else frozenset(claim.stems)
+            return scope.stems or frozenset(claim.stems)
     return frozenset(claim.stems)
 
 

@@ -271,5 +271,6 @@ async def test_text_is_encrypted_at_rest(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         conversation = await house.start()
         await house.say(conversation, "my secret question about marmalade")
-    for file in tmp_path.glob("chatbot.db*"):
-        assert b"marmalade" not in file.read_bytes()
+    files = [file.read_bytes() for file in tmp_path.glob("chatbot.db*")]  # noqa: ASYNC240
+    assert files
+    assert not any(b"marmalade" in content for content in files)

@@ -110,6 +110,14 @@ def test_an_intent_with_one_example_is_refused(tmp_path: Path) -> None:
         check_training(path, read_rows(path))
 
 
+def test_one_intent_is_enough_only_where_entities_are_to_be_learnt(tmp_path: Path) -> None:
+    path = write(tmp_path / "rows.jsonl", ROWS[:6])
+    with pytest.raises(BadInput, match="1 intents besides out_of_scope; 2 are needed"):
+        check_training(path, read_rows(path))
+    path = write(tmp_path / "rows.jsonl", [*ROWS[:6], entity(6, 11)])
+    check_training(path, read_rows(path))
+
+
 def test_csv_reads_lists_from_json_columns(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(

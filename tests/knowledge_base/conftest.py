@@ -6,6 +6,7 @@ from datetime import date
 from pathlib import Path
 
 import pytest
+import torch
 
 from knowledge_base.article import Article
 from knowledge_base.encoder import TransformerEncoder
@@ -39,6 +40,7 @@ HELP_CENTRE = [
 
 @pytest.fixture(scope="session")
 def encoder() -> TransformerEncoder:
+    torch.set_num_threads(1)  # several test workers share the cores
     return TransformerEncoder()
 
 

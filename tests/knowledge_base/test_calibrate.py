@@ -48,8 +48,8 @@ def test_a_calibrated_help_centre_stays_silent(sample, question):
     assert sample.search(question) == []
 
 
-def test_calibration_is_deterministic(sample, encoder):
-    snapshot = sample.snapshot()
+def test_calibration_is_deterministic(shared_store, encoder):
+    snapshot = shared_store.current()
     again = calibrate(snapshot, encoder, lambda stage, done, total: None)
     assert again == snapshot.calibration
 

@@ -140,7 +140,7 @@ async def test_rejecting_needs_a_reason_and_sends_the_reply(tmp_path: Path) -> N
 async def test_a_redraft_writes_another_answer_for_the_same_question(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         staff = await house.on_duty()
-        conversation, item = await held(house)
+        _, item = await held(house)
         version = (await house.review.claim(item["id"], staff))["version"]
         await house.review.redraft(item["id"], staff, version)
         await house.run_turns()

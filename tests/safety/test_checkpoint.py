@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 
 from chatbot.errors import SetupError
-from chatbot.safety import checkpoint
+from chatbot.safety import checkpoint, toxicity_weights
 from chatbot.settings import load_settings
 from knowledge_base.encoder import EncoderFiles
 from tests.safety import toxicity_model
@@ -82,7 +82,7 @@ def test_a_truncated_delta_stops_the_start_and_names_the_file(tmp_path: Path) ->
 
 
 def test_a_delta_without_a_classifier_is_refused(tmp_path: Path) -> None:
-    header, factors = checkpoint.read_delta(checkpoint.WEIGHTS / "delta.safetensors")
+    header, factors = toxicity_weights.read_delta(checkpoint.WEIGHTS / "delta.safetensors")
     del factors["classifier.weight"]
     save_file(factors, tmp_path / "headless.safetensors", metadata=header)
     with pytest.raises(SetupError, match="with a classifier"):

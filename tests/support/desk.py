@@ -139,6 +139,11 @@ class ScriptedDesk(Desk):
             flagged, Verdict.HOLD if flagged else Verdict.RELEASE, {"toxicity": float(flagged)}, ()
         )
 
+    sample_rate = 0.0  # type: ignore[assignment]
+
+    def disclaimer(self, intent: str) -> str | None:
+        return None
+
     @property
     def toxicity_name(self) -> str:
         return "words"

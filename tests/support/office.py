@@ -73,7 +73,7 @@ class House:
         return [kind for _, kind, _ in await self.events(conversation_id)]
 
     async def on_duty(self, name: str = "Robin", role: str = "admin") -> Staff:
-        key_id, key = await self.keys.create(role, name)
+        _, key = await self.keys.create(role, name)
         staff = await self.keys.recognise(key)
         await self.staff.beat(staff)
         return staff

@@ -1,0 +1,147 @@
+"""Somebody may be in danger: to themselves, right now, or from another person.
+
+Explicit wordings are found by rules over every scoring view; the head finds the others. A miss
+costs more than a false alarm: what follows is a kind text with numbers to call and a person.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Final
+
+from chatbot.types import Reason, ReasonCode
+
+_PEOPLE: Final = (
+    r"(?:he|she|they|(?:my|her|his) (?:ex|husband|wife|partner|boyfriend|girlfriend|dad|father|"
+    r"step-?dad|step-?father|mum|mom|mother|uncle|carer|boss|brother|son|daughter|sister|host|"
+    r"flatmate|landlord))"
+)
+_WANT: Final = (
+    r"(?:want(?:ed|s|ing)? to|wanna|going to|gonna|plan(?:ning|s)? to|ready to|decided to|about to|"
+    r"thinking (?:of|about)|think about|thoughts of|need to|considering|wish i (?:could|was|were))"
+)
+_RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
+    (name, re.compile(pattern, re.I))
+    for name, pattern in (
+        (
+            "self_harm",
+            r"\b(?:kill|hurt|harm|cut|burn|hang|starv|end)(?:ing|ed|s)? (?:myself|himself|herself|themselves)\b"
+            r"|\b(?:cut myself|hurting myself|do something to myself|do to myself)\b",
+        ),
+        (
+            "self_harm",
+            rf"\b{_WANT} (?:just |really )?(?:die\b|be dead|end (?:it all|my life|it tonight|everything)|"
+            r"ending (?:it all|my life)|not (?:be|being) (?:here|alive)|stop existing|disappear for good|suicide|"
+            r"jump(?:ing)? (?:off|in front)|take my (?:own )?life|hang(?:ing)? myself|overdos)",
+        ),
+        (
+            "self_harm",
+            r"\b(?:don'?t|do not|no longer|never) want to (?:live|be alive|be here any ?more|exist|wake up|go on)\b"
+            r"|\bno (?:reason|point|will)(?: in)? (?:to (?:go on|live|be here)|(?:being|living|staying) ?(?:alive)?\b)"
+            r"|\b(?:better off (?:without me|dead|if i (?:was|were) (?:dead|gone)))\b|\bworth more dead\b"
+            r"|\b(?:end(?:ing)? my life|take (?:my|his|her|their) own life|kill ?my ?self|never wake up)\b"
+            r"|\b(?:i|i'm|im|been|feel(?:ing)?|is|she's|he's|and) (?:\w+ )?suicidal\b|\bsuicide (?:note|is all)\b"
+            r"|\bself[- ]?harm(?:ing|ed)\b|\bkms\b(?! ?\d)|\bi (?:took|have taken|'ve taken) (?:all|too many|a whole)"
+            r"\b.{0,20}\b(?:pills|tablets|paracetamol)\b",
+        ),
+        (
+            "self_harm",
+            r"\bnicht mehr leben\b|\b(?:bring|bringe) mich (?:heute |jetzt )?um\b(?! noch)|\bmich umbringen\b"
+            r"|\b(?:plus|pas) envie de vivre\b|\b(?:me suicider|en finir avec la vie|me tuer)\b"
+            r"|\bquiero morir(?:me)?\b(?! de)|\bno quiero (?:seguir )?(?:vivir|viviendo)\b|\bsuicidarme\b"
+            r"|\bwil niet meer leven\b|\bzelfmoord plegen\b|\bvoglio morire\b|\bquero morrer\b",
+        ),
+        (
+            "danger",
+            r"\b(?:stopped|not|isn't|isnt|struggling to) breath(?:ing|e)\b|\bunconscious\b|\bpassed out\b"
+            r"|\b(?:has|have|just|'s) collapsed\b|\b(?:having|got|have) (?:bad |severe |strong )?chest pains?\b"
+            r"|\bthroat(?: is|'s)? closing\b|\b(?:won'?t|wont|doesn'?t|can'?t) stop (?:the )?bleeding\b"
+            r"|\b(?:swallowed|drank|ate|eaten) (?:\w+ ){0,5}(?:battery|batteries|bleach|descaler|magnets?|"
+            r"detergent|dishwasher|button cell)\b|\b(?:having|had) a (?:seizure|stroke)\b|\banaphyla"
+            r"|\b(?:he|she|they|someone|man|woman)(?:'s| has|'s got| is| have)? (?:got |holding )?(?:a |an )"
+            r"(?:knife|gun|weapon|machete)\b|\b(?:call|send|need) (?:an ambulance|the police|999|112|911)\b",
+        ),
+        (
+            "danger",
+            r"\b(?:is|are|'s|caught) on fire\b|\bsmell(?:s|ing)? (?:\w+ )?(?:of )?(?:gas|petrol)\b.{0,80}"
+            r"\b(?:dizzy|sick|headache|faint|right now|kids|children|alight|ill)\b"
+            r"|\bcarbon monoxide\b.{0,40}\b(?:going off|scream|beep|won't wake|alarm is)"
+            r"|\b(?:breaking|broken|broke) into (?:the|my|our) (?:house|flat|home)\b.{0,40}\b(?:now|hiding|upstairs)\b"
+            r"|\b(?:tongue|lips|face|throat) (?:is|are|'s) swelling\b|\bwe(?:'re| are) (?:stuck|trapped)\b.{0,60}"
+            r"\b(?:blizzard|cold|lift|water|smoke|freezing)\b",
+        ),
+        (
+            "abuse",
+            rf"\b{_PEOPLE}(?:'s|'ll)? (?:\w+ ){{0,3}}(?:hits|hit|beats|beat|beating|choked|strangled|hurts|hurt|"
+            r"punched|slaps|slapped|raped|assaulted|abuses|abused|threatens|threatened|stalks|stalking|broke)"
+            r" (?:me\b|us\b|my (?:arm|nose|jaw|wrist|rib|kids|children|mum))(?! (?:with (?:the|a|news)|to the))",
+        ),
+        (
+            "abuse",
+            rf"\b{_PEOPLE}(?: will|'ll|'s going to| is going to| said (?:he|she)'ll| says (?:he|she)'ll)"
+            r" (?:hurt|kill|beat|find) (?:me|us)\b(?=$|[.,!?]| if (?:he|she|i leave|i go|they)| and| when)"
+            r"|\b(?:i was|i've been|been) (?:raped|sexually assaulted|assaulted|abducted|kidnapped|trafficked)\b"
+            r"|\b(?:won'?t|doesn'?t|don'?t) let me (?:leave|out of)\b|\bafraid (?:of|to go) (?:him|home)\b"
+            r"|\bblackmail(?:ed|ing) (?:me\b|with)|\bmon mari me frappe\b|\bmein mann schl[äa]gt mich\b"
+            r"|\bmi (?:ex|marido) me (?:pega|amenaza)\b",
+        ),
+    )
+)
+_HARMLESS: Final = re.compile(
+    r"\b(?:haha|lol|lmao|jk|joking apart|nearly|almost|practically|feels like|in the game|my character|"
+    r"level|boss fight|the price|last (?:month|year|summer|winter|spring|autumn)|years? ago|no one was hurt|"
+    r"all fine now|squad|prevention|movie|film|novel|dvd|book|poster|song|sauce|spicy|plant|sourdough)\b"
+    r"|[\U0001F600-\U0001F606\U0001F923\U0001F639]",
+    re.I,
+)
+_DENIED: Final = re.compile(
+    r"\b(?:don'?t|do not|didn'?t|not|never|without|stop me|before i|so i don'?t)\b[^.!?]{0,16}$",
+    re.I,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Alarm:
+    rule: str
+    words: str
+
+
+def crisis_alarm(views: Sequence[str]) -> Alarm | None:
+    """The first explicit wording that no jest, denial or past tense takes back."""
+    for view in views:
+        for sentence in re.split(r"(?<=[.!?\n])\s+", view.replace("\u2019", "'")):
+            if _HARMLESS.search(sentence):
+                continue
+            for rule, pattern in _RULES:
+                match = pattern.search(sentence)
+                if match and not (
+                    rule == "self_harm"
+                    and match[0].lower().startswith(("kill", "hurt", "harm", "cut"))
+                    and _DENIED.search(sentence[: match.start()])
+                ):
+                    return Alarm(f"crisis.{rule}", match[0][:120])
+    return None
+
+
+def crisis_reason(score: float, threshold: float, alarm: Alarm | None) -> Reason | None:
+    """None when neither a rule nor the head speaks of danger."""
+    if alarm is not None:
+        return Reason(
+            ReasonCode.CRISIS,
+            f"Somebody may be in danger: {alarm.words!r}.",
+            rule=alarm.rule,
+            words=alarm.words,
+            score=score,
+            threshold=threshold,
+        )
+    if score < threshold:
+        return None
+    return Reason(
+        ReasonCode.CRISIS,
+        f"Somebody may be in danger: {score:.2f} reaches {threshold:.2f}.",
+        rule="crisis.model",
+        score=score,
+        threshold=threshold,
+    )

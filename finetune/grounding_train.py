@@ -1,0 +1,181 @@
+"""Trains the cross-encoder of the grounding head: LoRA on the shared encoder, one logit."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor, nn
+
+from chatbot.safety.grounding_head import LOGIT_BOUND, MAX_TOKENS, pool
+from knowledge_base.encoder import EncoderFiles
+
+BATCH = 32
+LEARNING_RATE = 1e-3  # of the LoRA matrices and of the output vector
+WARM_UP = 0.06  # of all steps
+SMOOTHING = 0.03  # some corruptions are true after all
+CHECKPOINT = "checkpoint.pt"
+CHECKPOINT_STEPS = 100
+
+
+@dataclass(frozen=True, slots=True)
+class Pair:
+    """What the network reads and whether the second supports the first."""
+
+    claim: str
+    evidence: str
+    label: int
+
+
+class CrossEncoder(nn.Module):
+    """The encoder with LoRA layers (peft) and a linear output on first token and mean."""
+
+    def __init__(self, files: EncoderFiles, rank: int, alpha: int) -> None:
+        from peft import LoraConfig, get_peft_model
+
+        super().__init__()
+        base = files.model()
+        hidden = int(base.config.hidden_size)
+        config = LoraConfig(
+            r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.05
+        )
+        self.encoder: Any = get_peft_model(base, config)
+        self.out = nn.Linear(2 * hidden, 1)
+
+    def forward(self, batch: Any) -> Tensor:
+        """Logits, shape (pairs,)."""
+        with torch.autocast("cpu", dtype=torch.bfloat16):
+            states = self.encoder(**batch).last_hidden_state
+        logits: Tensor = self.out(pool(states.float(), batch["attention_mask"])).squeeze(1)
+        return logits
+
+    def tensors(self) -> dict[str, Tensor]:
+        """What serving merges: ``<layer>.down``, ``<layer>.up`` and ``out``, fp16."""
+        found: dict[str, Tensor] = {}
+        for name, value in self.encoder.state_dict().items():
+            layer = name.removeprefix("base_model.model.").split(".lora_")[0]
+            if ".lora_A." in name:
+                found[f"{layer}.down"] = value.half().contiguous()
+            elif ".lora_B." in name:
+                found[f"{layer}.up"] = value.half().contiguous()
+        found["out"] = torch.cat([self.out.weight[0], self.out.bias]).detach().half()
+        return found
+
+
+def train(
+    pairs: Sequence[Pair],
+    files: EncoderFiles,
+    out: Path,
+    *,
+    rank: int,
+    alpha: int,
+    epochs: int,
+    seed: int,
+    resume: bool = False,
+) -> CrossEncoder:
+    """Binary cross-entropy, AdamW, linear warm-up and cosine decay; shows progress.
+
+    With ``resume`` it goes on from the last checkpoint in ``out``, which lies there until the
+    run has ended.
+    """
+    from rich.progress import track
+
+    torch.manual_seed(seed)
+    model = CrossEncoder(files, rank, alpha)
+    tokenizer = files.tokenizer()
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.01)
+    plan = [batch for epoch in range(epochs) for batch in _batches(pairs, seed + epoch)]
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _shape(len(plan)))
+    done = 0
+    path = out / CHECKPOINT
+    if resume and path.exists():
+        state = torch.load(path, weights_only=True)
+        model.load_state_dict(state["model"], strict=False)
+        optimiser.load_state_dict(state["optimiser"])
+        schedule.load_state_dict(state["schedule"])
+        done = state["done"]
+    loss_of = nn.BCEWithLogitsLoss()
+    model.train()
+    for step in track(range(done, len(plan)), description="cross-encoder"):
+        batch = [pairs[i] for i in plan[step]]
+        wanted = torch.tensor([float(pair.label) for pair in batch])
+        loss = loss_of(model(encoded(tokenizer, batch)), wanted * (1 - 2 * SMOOTHING) + SMOOTHING)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        schedule.step()
+        if step % CHECKPOINT_STEPS == CHECKPOINT_STEPS - 1:
+            print(f"step {step + 1} of {len(plan)}, loss {loss.item():.3f}", flush=True)
+            trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
+            state = {
+                "model": trained,
+                "optimiser": optimiser.state_dict(),
+                "schedule": schedule.state_dict(),
+                "done": step + 1,
+            }
+            torch.save(state, path)
+    path.unlink(missing_ok=True)
+    return model.eval()
+
+
+def encoded(tokenizer: Any, pairs: Sequence[Pair]) -> Any:
+    """Token ids as ``GroundingHead.logits`` makes them."""
+    return tokenizer(
+        [pair.claim for pair in pairs],
+        [pair.evidence for pair in pairs],
+        padding=True,
+        truncation="longest_first",
+        max_length=MAX_TOKENS,
+        return_tensors="pt",
+    )
+
+
+def logits(model: CrossEncoder, files: EncoderFiles, pairs: Sequence[Pair]) -> NDArray[np.float64]:
+    """Shape (len(pairs),), cut as serving cuts them."""
+    tokenizer = files.tokenizer()
+    values = np.zeros(len(pairs))
+    with torch.inference_mode():
+        for rows in _by_length(pairs, 64):
+            found = model(encoded(tokenizer, [pairs[i] for i in rows]))
+            values[rows] = found.clamp(-LOGIT_BOUND, LOGIT_BOUND).double().numpy()
+    return values
+
+
+def _by_length(pairs: Sequence[Pair], size: int) -> Iterator[list[int]]:
+    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].claim) + len(pairs[i].evidence))
+    for start in range(0, len(order), size):
+        yield order[start : start + size]
+
+
+def _batches(pairs: Sequence[Pair], seed: int) -> list[list[int]]:
+    """Batches of like length, in random order: little padding, and no order to learn."""
+    rng = random.Random(seed)
+    order = list(range(len(pairs)))
+    rng.shuffle(order)
+    batches: list[list[int]] = []
+    for start in range(0, len(order), BATCH * 50):
+        part = order[start : start + BATCH * 50]
+        part.sort(key=lambda i: len(pairs[i].claim) + len(pairs[i].evidence))
+        batches += [part[a : a + BATCH] for a in range(0, len(part), BATCH)]
+    rng.shuffle(batches)
+    return batches
+
+
+def _shape(steps: int) -> Any:
+    warm = max(1, int(WARM_UP * steps))
+
+    def factor(step: int) -> float:
+        if step < warm:
+            return (step + 1) / warm
+        return 0.5 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+    return factor
