@@ -22,12 +22,14 @@ from chatbot.safety.screen import Screen
 from chatbot.settings import Settings
 from chatbot.workers import Workers
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.quiet import quiet_libraries
 from knowledge_base.retriever import Retriever
 from knowledge_base.store import SnapshotStore
 
 
 def load_desk(settings: Settings) -> Desk:
     """Loads every model. Takes seconds (a minute on the first start). Raises SetupError."""
+    quiet_libraries()
     company = load_company(settings.company)
     routes_file = _company_file(settings.company, "routes.toml")
     policy_file = _company_file(settings.company, "policy.toml")

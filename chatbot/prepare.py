@@ -19,6 +19,7 @@ from chatbot.storage.database import Database
 from chatbot.storage.migrate import migrate
 from knowledge_base.encoder import EncoderFiles, EncoderNotFound, TransformerEncoder
 from knowledge_base.errors import KnowledgeError, NoSnapshot, NothingToRead
+from knowledge_base.quiet import quiet_libraries
 from knowledge_base.store import SnapshotStore
 from knowledge_base.sync import sync_path
 
@@ -37,6 +38,7 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda text: 
     company = load_company(settings.company)
     _check_room(settings)
     migrate(settings.resolved_database_url, settings.data_dir)
+    quiet_libraries()
     if settings.engine != "openai":
         say("answer model")
         prepare_base_model(settings)

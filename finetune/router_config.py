@@ -30,7 +30,7 @@ class RouterConfig(BaseModel):
     lora_rank: int = Field(default=16, ge=1, le=64)  # 1.3 MB of fp16 on MiniLM
     learning_rate: float = Field(default=1e-3, gt=0)
     head_learning_rate: float = Field(default=5e-3, gt=0)
-    epochs: int = Field(default=8, ge=1)
+    epochs: int = Field(default=10, ge=1)
     min_steps: int = Field(default=300, ge=0)  # few-shot sets get more epochs, up to 40
     patience: int = Field(default=3, ge=1)  # epochs without a better dev score
     batch_size: int = Field(default=32, ge=2)

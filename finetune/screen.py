@@ -55,7 +55,7 @@ def train_screen(
 ) -> dict[str, Any]:
     """Trains into ``out_dir`` (heads.safetensors, heads.json, metrics.json, card.md).
 
-    ``data_dir`` holds ``safety/*.jsonl`` and ``router/*.jsonl``. Returns the metrics.
+    ``data_dir`` holds ``safety/``, ``screen/`` and ``router/``. Returns the metrics.
     """
     encoder = encoder or TransformerEncoder(EncoderFiles())
     started = time.monotonic()
@@ -84,7 +84,7 @@ def train_screen(
 
 
 def command(
-    data: Annotated[Path, typer.Option(help="Folder with safety/ and router/.")] = DATA,
+    data: Annotated[Path, typer.Option(help="Folder with safety/, screen/ and router/.")] = DATA,
     out: Annotated[Path, typer.Option(help="Where the heads go.")] = WEIGHTS,
     seed: int = 0,
 ) -> None:
@@ -107,6 +107,22 @@ def read_rows(data_dir: Path) -> list[Row]:
         rows.append(Row(row["text"], _split(row["text"]), crisis=row["label"], source=row["kind"]))
     for row in _read(safety / "tone.jsonl"):
         rows.append(Row(row["text"], _split(row["text"]), tone=Tone(row["tone"]), source="tone"))
+    for row in _read(safety / "contrast_train.jsonl"):
+        if row["labels"]["threat"] or row["group"] == "support_agent_abuse":
+            tone = Tone.THREATENING if row["labels"]["threat"] else Tone.ABUSIVE
+            rows.append(Row(row["text"], "train", tone=tone, source="contrast"))
+    for row in _read(data_dir / "screen" / "more_train.jsonl"):
+        tone_name = row.get("tone")
+        rows.append(
+            Row(
+                row["text"],
+                "train",
+                row.get("injection"),
+                row.get("crisis"),
+                Tone(tone_name) if tone_name else None,
+                "more",
+            )
+        )
     for row in _read(safety / "support_legit.jsonl"):
         rows.append(Row(row["text"], _split(row["text"]), 0, 0, source="legit"))
     for split, name in (("train", "train"), ("test", "dev")):
@@ -179,7 +195,7 @@ def _at_false_alarms(scored: Sequence[Scored], head: str, rate: float) -> float:
     if not found:
         raise SetupError("there are no legitimate dev rows to set a threshold with")
     allowed = int(rate * len(found))
-    return min(0.95, max(0.05, found[len(found) - 1 - allowed] + 1e-4))
+    return float(min(0.95, max(0.05, found[len(found) - 1 - allowed] + 1e-4)))
 
 
 def _at_precision(scored: Sequence[Scored]) -> float:
@@ -239,12 +255,12 @@ def _binary(part: Sequence[Scored], head: str, rule: str, threshold: float) -> d
 
 def _tones(part: Sequence[Scored]) -> dict[str, Any]:
     rows = [s for s in part if s.row.tone is not None]
-    guessed = [max(s.tone, key=lambda t: s.tone[t]) for s in rows]  # noqa: B023
+    guessed = [max(s.tone, key=lambda t: s.tone[t]) for s in rows]
     return {
         "n": len(rows),
         "accuracy": _rate(g is s.row.tone for s, g in zip(rows, guessed, strict=True)),
         "within_one_step": _rate(
-            abs(TONES.index(g) - TONES.index(s.row.tone)) <= 1  # type: ignore[arg-type]
+            abs(TONES.index(g) - TONES.index(s.row.tone)) <= 1
             for s, g in zip(rows, guessed, strict=True)
         ),
         "by_tone": {

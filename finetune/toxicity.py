@@ -25,7 +25,14 @@ from chatbot.safety.checkpoint import WEIGHTS, file_sha256
 from chatbot.safety.toxicity_weights import save_architecture
 from finetune.toxicity_augment import misspelt, support_variants
 from finetune.toxicity_calibrate import headline, platt, report
-from finetune.toxicity_data import CONTRAST_DIR, Row, bias_aware, read_contrast, read_training_sets
+from finetune.toxicity_data import (
+    CONTRAST_DIR,
+    Row,
+    bias_aware,
+    read_articles,
+    read_contrast,
+    read_training_sets,
+)
 from finetune.toxicity_finish import finish
 from finetune.toxicity_model import (
     Encoded,
@@ -72,6 +79,7 @@ def collect_rows(data_root: Path, recipe: Recipe, contrast: Path = CONTRAST_DIR)
     ]
     rows += support_variants(rows, recipe.seed, recipe.attitude_rows)
     rows += read_contrast(contrast, recipe.contrast_weight)
+    rows += read_articles()
     rows += misspelt(rows, recipe.seed)
     return [bias_aware(row) for row in rows]
 

@@ -57,10 +57,16 @@ CUSTOMER = Cost(
     },
 )
 BOT = Cost(
-    false_flag=0.8,
-    limit=0.25,
+    false_flag=1.0,
+    limit=0.2,
     categories=CATEGORIES,
-    good={"contrast_": 0.5, "support_": 0.2, "hatemoji": 0.15, "jigsaw": 0.1, "paradetox": 0.05},
+    good={
+        "article": 0.35,
+        "contrast_bot_side_ok": 0.1,
+        "contrast_": 0.3,
+        "support_": 0.1,
+        "hatemoji": 0.15,
+    },
     bad={"contrast_": 0.45, "hatemoji": 0.25, "jigsaw": 0.15, "attitude_": 0.1, "davidson": 0.05},
 )
 GRID = np.round(np.concatenate([np.arange(0.05, 0.96, 0.02), np.arange(0.96, 1.0, 0.005)]), 4)

@@ -29,6 +29,7 @@ from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
 from chatbot.safety.toxicity_weights import CLASSES
+from knowledge_base.settings import SAMPLE_COMPANY
 
 CONTRAST_DIR = Path(__file__).parent / "data" / "safety"
 MISSING = float("nan")
@@ -37,6 +38,8 @@ ALIASES = {
     "severe_toxicity": "severe_toxic",
     "identity_attack": "identity_hate",
 }
+MARKDOWN = re.compile(r"[#*_`>|]|\[|\]\([^)]*\)")
+SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 PROFANE = re.compile(r"\b(?:f+u+c*k\w*|cunt\w*|bitch\w*|shit\w*|wank\w*|twat\w*|pric?k|ass\w*)\b")
 IDENTITY = re.compile(
     r"\b(?:gay|lesbian|bisexual|trans(?:gender)?|queer|muslims?|islam|jews?|jewish|christians?"
@@ -216,6 +219,19 @@ def read_contrast(folder: Path = CONTRAST_DIR, weight: float = 3.0) -> list[Row]
         values = targets(toxic=1.0) if toxic else targets(toxic=0.0)
         rows.append(Row(row["text"], values, f"tone_{row['tone']}", _part(row["text"], 0.0)))
     return rows
+
+
+def read_articles(folder: Path = SAMPLE_COMPANY / "articles") -> list[Row]:
+    """Sentences of the sample help articles: what a bot that quotes them says. Never toxic."""
+    texts: dict[str, None] = {}
+    for path in sorted(folder.glob("*.md")):
+        body = path.read_text("utf-8").split("\n---", 1)[-1]
+        for line in body.splitlines():
+            plain = MARKDOWN.sub(" ", line).strip()
+            for sentence in SENTENCE_END.split(plain):
+                if len(sentence.split()) > 3:
+                    texts[sentence.strip()] = None
+    return [Row(text, CLEAN, "article", _part(text, 1 / 3), 0.7) for text in texts]
 
 
 def _part(text: str, train: float) -> str:

@@ -17,9 +17,9 @@ from numpy.typing import NDArray
 
 SATURATION = 2.2  # k1 + 1 at k1 = 1.2: no word adds more than this times its weight to BM25
 ARTICLE_SHARE = 0.3
-"""Of the dense evidence, how much is the cosine with the article's mean vector. Measured over
-0 to 0.4 on four help centres: 0.2 to 0.3 adds 0.02 to 0.04 MRR where articles have several
-chunks; where they have one, it changes nothing."""
+"""Of the dense evidence, how much is the cosine with the article's mean vector. Of 0, 0.17, 0.29
+and 0.41, measured where articles have several chunks (146 and 25 articles, 65 questions), 0.17
+and 0.29 added 0 to 0.06 MRR; where articles have one chunk, it only rescales the cosine."""
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,10 @@ import re
 from collections.abc import Sequence
 
 CUSTOMER = "customer"
-SHORT_WORDS = 4  # "for sale items too?" says too little to be searched for alone
+SHORT_WORDS = 8
+"""Up to so many words a question is taken for a follow-up. Measured on the sample questions
+(train and dev): 4, 6, 8, 10 words find 91, 95, 98, 98% of follow-ups among five articles, and
+88, 86, 86, 86% of questions that follow a turn on another matter (MRR .72, .69, .65, .62)."""
 MAX_CHARS = 600  # of an earlier turn: the encoder reads 256 tokens for both
 
 _OPENERS = re.compile(

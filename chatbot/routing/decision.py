@@ -145,7 +145,7 @@ class Decision:
         if score >= scope.refuse_from:
             why = f"out of scope, score {score:.2f}"
             return self._make(Action.REFUSE, why, template=scope.template)
-        if self.prediction.confidence >= self.act:
+        if self.prediction.confidence >= self.clarify:  # what is out of scope has no likely intent
             return None
         return self._make(
             Action.ANSWER, f"perhaps out of scope ({score:.2f}): the help articles are asked first"

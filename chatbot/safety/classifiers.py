@@ -79,12 +79,13 @@ class Heads:
     @classmethod
     def load(cls, folder: Path = WEIGHTS, *, encoder: TextEncoder | None = None) -> Heads:
         """Raises SetupError for missing or foreign files, and for another encoder."""
+        from safetensors import SafetensorError
         from safetensors.numpy import load_file
 
         try:
             described: dict[str, Any] = json.loads((folder / "heads.json").read_text("utf-8"))
             arrays = load_file(folder / "heads.safetensors")
-        except Exception as error:  # safetensors raises its own type, json and io theirs
+        except (OSError, ValueError, SafetensorError) as error:
             raise SetupError(
                 f"the screen's heads in {folder} cannot be read ({error}); {REMEDY}"
             ) from None
@@ -113,6 +114,7 @@ class Heads:
             arrays[f"{name}.weight"] = self.weights[name].astype(np.float16)
             arrays[f"{name}.bias"] = self.biases[name].astype(np.float16)
         save_file(arrays, folder / "heads.safetensors", metadata={"format": FORMAT})
+        (folder / "heads.safetensors").chmod(0o644)  # safetensors writes 0600: no package data
         described = {
             "format": FORMAT,
             "encoder": self.encoder,

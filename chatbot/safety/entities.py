@@ -54,15 +54,16 @@ _FROM_COMPANY: Final = 20  # a pattern that the company declared is a fact, not 
 def resolve(found: Iterable[Entity]) -> list[Entity]:
     """Entities without overlap, by position: the most specific label wins, then the longest.
 
-    A longer span of lower rank still wins where it holds the other one as its part, unless
-    it is no PII and the part is (an e-mail address in a link is hidden all the same).
+    An address or a secret swallows what lies inside it; a link never does, so that an e-mail
+    address in a link is hidden all the same.
     """
+    entities = _without_parts(list(found))
+    taken = bytearray(max((e.end for e in entities), default=0))
     kept: list[Entity] = []
-    taken: list[tuple[int, int]] = []
-    for entity in sorted(_without_parts(list(found)), key=_order):
-        if all(entity.end <= start or entity.start >= end for start, end in taken):
+    for entity in sorted(entities, key=_order):
+        if not any(taken[entity.start : entity.end]):
             kept.append(entity)
-            taken.append((entity.start, entity.end))
+            taken[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
     return sorted(kept, key=lambda e: e.start)
 
 
@@ -100,13 +101,15 @@ def _order(entity: Entity) -> tuple[int, int, int]:
 def _without_parts(found: list[Entity]) -> list[Entity]:
     """Drops what lies inside an address or a secret; a link never swallows PII."""
     whole = [e for e in found if e.label in {"address", "secret"}]
+    inside = bytearray(max((w.end for w in whole), default=0) + 1)
+    for w in whole:
+        inside[w.start : w.end] = b"\1" * (w.end - w.start)
     return [
         e
         for e in found
-        if not any(
-            w is not e and w.label != e.label and w.start <= e.start and e.end <= w.end
-            for w in whole
-        )
+        if e.label in {"address", "secret"}
+        or e.end >= len(inside)
+        or not all(inside[e.start : e.end])
     ]
 
 

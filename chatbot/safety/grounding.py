@@ -10,7 +10,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import lru_cache
 from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
 
 from chatbot.safety.gate import Candidate, CheckResult
 from chatbot.safety.grounding_compare import Claim, Comparison, compare
@@ -22,6 +26,7 @@ from knowledge_base.encoder import EncoderFiles, TextEncoder
 
 WEIGHTS = Path(__file__).parent / "weights" / "grounding"
 READ_BY_HEAD = 3  # passages whose evidence the network reads for one claim, nearest first
+ENOUGH_WORDS = 0.5  # share of the claim's words in one sentence; below, vectors choose evidence
 _SHOWN_CHARS = 160
 
 
@@ -42,8 +47,11 @@ class GroundingResult:
 class GroundingChecker:
     """``own_names`` are names that every sentence may use, such as the company's."""
 
-    def __init__(self, head: GroundingHead, own_names: Sequence[str] = ()) -> None:
-        self.head = head
+    def __init__(
+        self, head: GroundingHead, encoder: TextEncoder, own_names: Sequence[str] = ()
+    ) -> None:
+        self.head, self.encoder = head, encoder
+        self._vectors = lru_cache(maxsize=2048)(self._embedded)
         words = (word for name in own_names for word in name.lower().split())
         self.own_names = frozenset(stem(word) for word in words)
 
@@ -77,14 +85,14 @@ class GroundingChecker:
         return max(results, key=lambda result: result.score)
 
     def _judge(self, claim: Claim, passages: dict[int, PassageUnits]) -> GroundingResult:
-        said = tuple(n for n, p in passages.items() if _verbatim(claim, p))
+        said = tuple(n for n, p in passages.items() if verbatim(claim, p))
         if said:
             return GroundingResult(True, 1.0, said)
         compared = {n: compare(claim, p, self.own_names) for n, p in passages.items()}
         clean = [n for n in compared if not compared[n].problems and compared[n].evidence]
         clean = sorted(clean, key=lambda n: -compared[n].coverage)[:READ_BY_HEAD]
         logits = self.head.logits(
-            [(claim.text, evidence_text(passages[n], compared[n])) for n in clean]
+            [(claim.text, self._evidence(claim, passages[n], compared[n])) for n in clean]
         )
         scores = {
             n: self.head.probability(float(logit), compared[n].features)
@@ -97,6 +105,19 @@ class GroundingChecker:
         nearest = max(compared.values(), key=lambda comparison: comparison.coverage)
         problems = nearest.problems or ("No passage says this.",)
         return GroundingResult(False, score, (), problems)
+
+    def _evidence(self, claim: Claim, passage: PassageUnits, compared: Comparison) -> str:
+        """Where words do not tell which sentences are meant, their vectors do."""
+        if compared.coverage >= ENOUGH_WORDS or len(passage.units) <= len(compared.evidence):
+            return evidence_text(passage, compared)
+        units = self._vectors(tuple(unit.text for unit in passage.units))
+        likeness = units @ self.encoder.embed([claim.text])[0]
+        nearest = {passage.units[int(i)].text for i in likeness.argsort()[::-1][:2]}
+        chosen = nearest | {unit.text for unit in compared.evidence[:2]}
+        return f"{passage.place}. {' '.join(u.text for u in passage.units if u.text in chosen)}"
+
+    def _embedded(self, texts: tuple[str, ...]) -> NDArray[np.float32]:
+        return self.encoder.embed(texts)
 
     def _together(self, claim: Claim, passages: dict[int, PassageUnits]) -> GroundingResult:
         """The two nearest passages as one, for a claim that combines them."""
@@ -143,7 +164,7 @@ def load_grounding(
     encoder: TextEncoder, files: EncoderFiles, own_names: Sequence[str] = ()
 ) -> GroundingChecker:
     """The checker with the packaged head. Raises SetupError where it cannot be loaded."""
-    return GroundingChecker(shared_head(WEIGHTS, files), own_names)
+    return GroundingChecker(shared_head(WEIGHTS, files), encoder, own_names)
 
 
 def evidence_text(passage: PassageUnits, comparison: Comparison) -> str:
@@ -151,7 +172,7 @@ def evidence_text(passage: PassageUnits, comparison: Comparison) -> str:
     return f"{passage.place}. {' '.join(unit.text for unit in comparison.evidence)}"
 
 
-def _verbatim(claim: Claim, passage: PassageUnits) -> bool:
+def verbatim(claim: Claim, passage: PassageUnits) -> bool:
     """Whether the claim is a sentence, item or row of the passage, word for word."""
     return any(claim.text == unit.text for unit in passage.units)
 

@@ -32,7 +32,7 @@ FEATURES = (
 _CONTEXT_WEIGHT = 0.8  # a word of the title path supports nearly as well as one of the sentence
 _NEAR_COPY = 0.8  # above this share of shared words, a differing 'not' is no paraphrase
 _DISPLACED_BY = 0.12  # how much better another number's surroundings must fit the claim
-_UNRELATED = 0.2  # below this share of the claim's words, a number stands somewhere else
+_UNRELATED = 0.1  # below this share of the claim's words, a number stands somewhere else
 _NEGATION = re.compile(
     r"\b(?:not(?! only)|no(?! (?:more|later|less|longer|fewer|earlier) than)"
     r"|never|cannot|without|neither|nor|none|nothing|nobody|unable|unavailable"
@@ -48,6 +48,7 @@ _CONDITION = re.compile(
     re.IGNORECASE,
 )
 _PARTS = re.compile(r"[,;:]\s|\s(?:and|or|but|because|so|unless|if|when|while)\s", re.IGNORECASE)
+_IF = re.compile(r"\b(?:if|when|unless)\b[^,.;]*", re.IGNORECASE)
 _ADDRESSES = frozenset({"link", "email", "phone", "postcode", "code"})
 
 
@@ -194,7 +195,7 @@ class _Facts:
             if word in scope.stems:
                 found += weight
             elif word in unit.stems:
-                found += 0.8 * weight
+                found += (0.3 if scope.row else 0.8) * weight
             elif word in unit.context_stems:
                 found += 0.6 * weight
         return found / total if total else 1.0
@@ -270,7 +271,7 @@ def _coverage(stems: tuple[str, ...], unit: Unit) -> float:
 
 def _opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
     """Whether 'not' stands on one side only, and a pair of opposites told apart."""
-    ours = _denied(claim.text, best.all_stems)
+    ours = _denied(claim.text, best.stems)
     theirs = bool(_NEGATION.search(best.text)) if ours else _denied(best.text, claim.stems)
     negation = ours != theirs and not _QUALIFIED.search(best.text)
     claimed, said = set(words_of(tidy(claim.text))), set(words_of(tidy(best.text)))
@@ -286,8 +287,11 @@ def _opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
 
 def _denied(text: str, stems: Iterable[str]) -> bool:
     """Whether a 'not' of the text concerns what ``stems`` are about, and not its other half."""
-    for piece in _PARTS.split(text):
-        if _NEGATION.search(piece):
+    for position, piece in enumerate(_PARTS.split(_IF.sub(" ", text))):
+        contrast = position > 0 and piece.lstrip().lower().startswith(
+            "not "
+        )  # 'Monday, not Sunday'
+        if _NEGATION.search(piece) and not contrast:
             denied = content_stems(tidy(piece))
             if not denied or _share(denied, stems) >= 0.5:
                 return True

@@ -20,13 +20,13 @@ from chatbot.safety.grounding_words import content_stems, tidy, words_of
 from chatbot.types import Passage
 
 _LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,3}[.)])\s+")
-_ROW = re.compile(r"^([^:;]{1,80}): (.+;.+)$")
+_ROW = re.compile(r"^([^:;]{1,80}): (.+;.+|[^.!?]+\? \S.*)$")  # of two columns: 'X: Allowed? no'
 _CLAUSE = re.compile(
     r"[;:]\s|\s-\s|,?\s(?:but|unless|except|although|though|while|whereas|because|if|when|however)\b"
     r"|,\s(?:and|or|so|which|who|where|not)\b",
     re.IGNORECASE,
 )
-_AND = re.compile(r"\s(?:and|or)\s", re.IGNORECASE)
+_AND = re.compile(r"\s(?:and|or)\s(?![£€$]?\d)", re.IGNORECASE)  # '£5 or €6' is one price
 _PRONOUN = re.compile(
     r"\b(?:it|its|they|them|their|this|these|those|that|he|she|both|one|such)\b", re.IGNORECASE
 )

@@ -96,10 +96,10 @@ def redact(
             continue
         label = entity.label.upper()
         key = (label, canonical(entity.text))
-        name = by_value.get(key)
-        if name is None:
+        if key not in by_value:
             highest[label] = highest.get(label, 0) + 1
-            name = by_value[key] = f"<{label}_{highest[label]}>"
+            by_value[key] = f"<{label}_{highest[label]}>"
+        name = by_value[key]
         used[name] = known.get(name, entity.text)
         pieces += [text[position : entity.start], name]
         position = entity.end

@@ -12,7 +12,7 @@ from typing import Final
 from chatbot.types import Entity
 
 _EMAIL: Final = re.compile(
-    r"(?<![\w.%+-])[\w%+'-][\w.!#$%&'*+/=?^`{|}~-]{0,63}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}\b"
+    r"(?<![\w.%+-])[\w%+'-][\w.!#$%'*+^`{|}~-]{0,63}@(?:[\w-]{1,63}\.){1,6}[^\W\d_]{2,24}\b"
 )
 _SPELT_EMAIL: Final = re.compile(  # "jo dot bloggs at example dot org", "jo (at) example.org"
     r"(?<![\w.@])[\w+-]{1,40}(?:(?:\.| dot )[\w+-]{1,40}){0,4}"
@@ -73,7 +73,7 @@ _SECRETS: Final = (
     re.compile(
         r"\b(?:password|passwort|passphrase|passcode|pass word|pwd|wachtwoord|kennwort)\b"
         r"(?:\s?(?:is|was|ist|to|:|=)){1,2}\s{0,2}[\"'“‘]?"
-        r"((?=[^\s\"'”’]{0,63}(?:\d|[^\w\s.,!?\"'”’]))[^\s\"'”’]{4,64}?)(?=[.,!?]?(?:[\s\"'”’]|$))",
+        r"((?=[^\s\"'”’]{0,63}(?:\d|[^\w\s.,!?\"'”’]))[^\s\"'”’]{4,64}?)(?=[.,?]?(?:[\s\"'”’]|$))",
         re.I,
     ),
     re.compile(
@@ -191,7 +191,7 @@ def find_orders(text: str, company: Sequence[re.Pattern[str]] = ()) -> Iterator[
                 yield Entity("order_id", *match.span(), match[0], value, source="company")
     for pattern in (_ORDER, _ORDER_LATER, _HASH):
         for match in pattern.finditer(text):
-            if not _is_year_or_date(match[1]):
+            if pattern is _HASH or not _is_year_or_date(match[1]):
                 yield Entity("order_id", *match.span(1), match[1], match[1].upper(), score=0.9)
 
 

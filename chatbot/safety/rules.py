@@ -75,8 +75,9 @@ def link_reasons(text: str, allowed_domains: Collection[str]) -> tuple[Reason, .
         target = match[1]
         if target.startswith(("//", "\\")) or "://" in target or _AUTHORITY.match(target):
             hosts.setdefault(_host(target), target)
-    if (match := _SCHEME.search(plain)) and not _SCHEME_ALLOWED.match(plain, match.start()):
-        hosts.setdefault("", match[0])
+    scheme = _SCHEME.search(plain)
+    if scheme and not _SCHEME_ALLOWED.match(plain, scheme.start()):
+        hosts.setdefault("", scheme[0])
     return tuple(
         Reason(
             ReasonCode.LINK_NOT_ALLOWED,

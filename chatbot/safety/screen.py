@@ -15,7 +15,7 @@ from chatbot.safety.policy import Policy
 from chatbot.safety.tone import threat_reason, tone_of
 from chatbot.safety.toxicity import ToxicityScorer
 from chatbot.safety.views import scoring_views
-from chatbot.types import Language, Prediction, Reason, ReasonCode, Screening, Side
+from chatbot.types import Language, Prediction, Reason, ReasonCode, Screening, Side, Tone
 from knowledge_base.encoder import TextEncoder
 
 _ABUSE: Final = ("toxicity", "insult", "severe_toxicity", "identity_attack")
@@ -73,6 +73,8 @@ class Screen:
             abuse=max(scores.get(name, 0.0) / calibrated.get(name, 1.0) for name in _ABUSE),
             threat=threat / calibrated.get("threat", 1.0),
         )
+        if not any(c.isalpha() for c in start):
+            tone = Tone.CALM  # the head was trained on words; a lone number or sign has no tone
         reasons = (
             crisis,
             injection_reason(injection, self.heads.thresholds["injection"], marker),

@@ -75,7 +75,7 @@ def test_rows_of_one_group_train_as_if_they_stood_alone(base: Path, tokenizer: A
     rows = [row(), row(question="Which colour?", answer="It is red [2]."), row(answer=ABSTENTION)]
     sequences, too_long = encode_groups(tokenizer, rows, 900)
     assert (len(sequences), too_long) == (1, 0)
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32).eval()
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     batch = BranchCollator(tokenizer.pad_token_id)(sequences)
     labels = batch.pop("labels")[0]
     with torch.inference_mode():

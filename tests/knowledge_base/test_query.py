@@ -16,7 +16,7 @@ def test_a_follow_up_is_joined_with_the_turn_before(question):
 
 
 def test_a_question_that_stands_alone_stays_as_it_is():
-    question = "Which payment methods are accepted in Germany?"
+    question = "Which payment methods are accepted when ordering from Germany?"
     assert contextual_query(HISTORY, question) == question
 
 

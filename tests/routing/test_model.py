@@ -51,7 +51,7 @@ def test_entities_are_spans_of_the_text_as_sent(model: RouterModel) -> None:
 
 
 def test_a_question_about_something_else_entirely_is_out_of_scope(model: RouterModel) -> None:
-    far, near = model.predict(["what is the tallest mountain on mars", "where is my parcel"])
+    far, near = model.predict(["what is the tallest mountain on mars", "where is my order"])
     assert far.out_of_scope
     assert far.out_of_scope_score > 0.5 > near.out_of_scope_score
 

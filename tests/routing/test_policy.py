@@ -139,8 +139,13 @@ def test_a_question_asked_word_for_word_for_the_third_time_is_handed_over() -> N
 def test_far_out_of_scope_is_refused_and_a_borderline_case_is_looked_up() -> None:
     guess = prediction(("product_info", 0.3), ("store_info", 0.2), out_of_scope=0.95)
     assert decide("what is the capital of Peru", guess).template == "refuse"
-    guess = prediction(("product_info", 0.3), ("greeting", 0.2), out_of_scope=0.6)
+    guess = prediction(("order_change", 0.25), ("greeting", 0.2), out_of_scope=0.6)
     assert decide("do you have a gym", guess).action is Action.ANSWER
+
+
+def test_a_likely_intent_outweighs_a_borderline_scope() -> None:
+    guess = prediction(("order_status", 0.8), ("greeting", 0.1), out_of_scope=0.6)
+    assert decide("where is my parcel", guess).action is Action.ASK_SLOT
 
 
 def test_an_unsure_question_is_looked_up_when_the_likely_intents_are_all_answered() -> None:

@@ -35,7 +35,7 @@ def test_every_category_is_scored_between_0_and_1() -> None:
 def test_an_insult_scores_far_above_a_calm_sentence() -> None:
     insult, calm = toxicity_model.scorer().score([INSULT, CALM])
     assert insult["toxicity"] > 0.8
-    assert calm["toxicity"] < 0.1
+    assert calm["toxicity"] < 0.3
 
 
 def test_a_batch_scores_like_one_by_one() -> None:

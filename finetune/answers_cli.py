@@ -1,0 +1,142 @@
+"""``finetune prepare | answers | promote | rollback | list``: options in, one report out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from chatbot.errors import Conflict
+from chatbot.settings import Settings, load_settings
+
+DataDir = Annotated[Path | None, typer.Option(help="As CHATBOT_DATA_DIR.")]
+
+
+def prepare_command(
+    out: Annotated[Path, typer.Option(help="JSON lines to write.")],
+    company: Annotated[
+        Path | None, typer.Option(help="Folder with articles/ and questions/train.jsonl.")
+    ] = None,
+    company_name: Annotated[str, typer.Option(help="As the instructions name it.")] = "Larkmoor",
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder of the public FAQ and help sets.")
+    ] = None,
+    seed: Annotated[int, typer.Option()] = 4,
+    company_copies: Annotated[int, typer.Option(help="Arrangements of each question.")] = 2,
+    synthetic: Annotated[int, typer.Option(help="Groups made from facts with slots.")] = 60,
+    faq: Annotated[int, typer.Option(help="Groups from the FAQ set.")] = 15,
+    help_articles: Annotated[int, typer.Option(help="Rows from the help articles.")] = 18,
+) -> None:
+    """Make the rows for ``finetune answers`` and print a report of them."""
+    from finetune.answers_prepare import prepare_answers
+    from knowledge_base.settings import SAMPLE_COMPANY
+
+    report = prepare_answers(
+        out,
+        company=company or SAMPLE_COMPANY,
+        company_name=company_name,
+        data_root=data_root,
+        seed=seed,
+        company_copies=company_copies,
+        synthetic=synthetic,
+        faq=faq,
+        help_articles=help_articles,
+    )
+    print(json.dumps(report, indent=1))
+
+
+def answers_command(
+    data: Annotated[list[Path], typer.Option(help="JSON lines; may be given several times.")],
+    out: Annotated[Path, typer.Option(help="Folder of the adapter and its checkpoints.")],
+    dev: Annotated[list[Path] | None, typer.Option(help="Rows for the dev loss only.")] = None,
+    config: Annotated[Path | None, typer.Option(help="A recipe.toml with [answers].")] = None,
+    resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
+    seed: Annotated[int | None, typer.Option(help="Overrides the recipe's seed.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Train an adapter for the answer model."""
+    from chatbot.answering.base_model import prepare_base_model
+    from finetune.answers import load_recipe, train_answers
+    from finetune.answers_rows import read_rows
+
+    recipe = load_recipe(config)
+    rows, dev_rows = read_rows(data), read_rows(dev or [])
+    base = prepare_base_model(_settings(data_dir))
+    metrics = train_answers(recipe, rows, out, base=base, dev=dev_rows, resume=resume, seed=seed)
+    metrics.pop("losses")
+    print(json.dumps(metrics, indent=1))
+    print(f"written to {out}; serve it with 'python -m finetune promote {out} --as NAME'")
+
+
+def evaluate_generation_command(
+    data: Annotated[list[Path], typer.Option(help="Rows as 'finetune prepare' writes them.")],
+    adapter: Annotated[str, typer.Option(help="As CHATBOT_ANSWER_ADAPTER.")] = "default",
+    limit: Annotated[int | None, typer.Option(help="Only the first rows.")] = None,
+    out: Annotated[Path | None, typer.Option(help="Every answer, as JSON lines.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Judge raw answers, before any gate: right, cited, abstained."""
+    from chatbot.answering.engine import load_engine
+    from finetune.answers_eval import evaluate
+    from finetune.answers_rows import read_rows
+
+    settings = load_settings(data_dir=data_dir, answer_adapter=adapter)
+    result = evaluate(read_rows(data)[:limit], load_engine(settings), settings.max_new_tokens)
+    answers = result.pop("answers")
+    if out is not None:
+        lines = (json.dumps(answer, ensure_ascii=False) for answer in answers)
+        out.write_text("\n".join(lines) + "\n", encoding="utf-8")
+    print(json.dumps(result, indent=1))
+
+
+def promote_command(
+    adapter: Annotated[Path, typer.Argument(help="Folder that 'finetune answers' wrote.")],
+    version: Annotated[str, typer.Option("--as", help="Name of the version, never reused.")],
+    data_dir: DataDir = None,
+) -> None:
+    """Register an adapter and let the next start serve it."""
+    from chatbot.answering.base_model import prepare_base_model
+    from chatbot.answering.served import MANIFEST, AnswerRegistry
+
+    settings = _settings(data_dir)
+    manifest = adapter / MANIFEST
+    about = json.loads(manifest.read_text()) if manifest.exists() else {}
+    registry = AnswerRegistry.of(settings)
+    before = registry.aliases().get("serving")
+    about["replaced"] = before
+    registry.register(version, adapter, prepare_base_model(settings), about)
+    registry.point("serving", version)
+    print(f"serving: {version} (before: {before or 'the default adapter'})")
+
+
+def rollback_command(data_dir: DataDir = None) -> None:
+    """Serve again what the serving version replaced."""
+    from chatbot.answering.served import AnswerRegistry
+
+    registry = AnswerRegistry.of(_settings(data_dir))
+    serving = registry.aliases().get("serving")
+    if serving is None:
+        raise Conflict("the default adapter is serving; there is nothing to roll back to")
+    before = registry.manifest(serving).get("replaced")
+    registry.point("serving", before)
+    print(f"serving: {before or 'the default adapter'} (before: {serving})")
+
+
+def list_command(data_dir: DataDir = None) -> None:
+    """The registered versions, oldest first, with their aliases."""
+    from chatbot.answering.served import AnswerRegistry
+
+    registry = AnswerRegistry.of(_settings(data_dir))
+    aliases = registry.aliases()
+    for version in registry.versions():
+        names = ", ".join(sorted(alias for alias, name in aliases.items() if name == version))
+        rank = registry.manifest(version)["rank"]
+        print(f"{version}  rank {rank}{f'  ({names})' if names else ''}")
+    if not aliases.get("serving"):
+        print("the default adapter is serving")
+
+
+def _settings(data_dir: Path | None) -> Settings:
+    return load_settings(data_dir=data_dir)

@@ -1,0 +1,66 @@
+"""Danger is seen; jests, past events and product talk are not danger."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+import pytest
+
+from chatbot.safety.crisis import crisis_alarm, crisis_reason
+from chatbot.safety.views import scoring_views
+from chatbot.types import ReasonCode
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I want to kill myself",
+        "i w a n t to k1ll myself",
+        "I don't want to live any more",
+        "My sister is suicidal and she won't answer",
+        "She stopped breathing",
+        "my husband hits me, please hide my orders",
+        "Ich will nicht mehr leben",
+        "The charger is on fire!",
+        "he has a knife",
+    ],
+)
+def test_an_explicit_wording_raises_the_alarm(text: str) -> None:
+    alarm = crisis_alarm(scoring_views(text))
+    assert alarm is not None
+    reason = crisis_reason(0.0, 0.5, alarm)
+    assert reason is not None
+    assert reason.code is ReasonCode.CRISIS
+    assert reason.words == alarm.words
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "I'm dying to know when it's back",
+        "This queue is killing me",
+        "The sauce set my mouth on fire",
+        "I don't want to kill myself painting the gable haha",
+        "My laptop committed suicide",
+        "My boss will kill me if the banners are late",
+        "He hit me with the news that we overpaid",
+        "I want to end my contract",
+    ],
+)
+def test_a_jest_or_a_product_is_no_alarm(text: str) -> None:
+    assert crisis_alarm(scoring_views(text)) is None
+
+
+def test_rules_are_silent_on_support_messages() -> None:
+    path = Path("finetune/data/safety/support_legit.jsonl")
+    texts = [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
+    alarms = [text for text in texts if crisis_alarm(scoring_views(text))]
+    assert len(alarms) <= 0.01 * len(texts), alarms
+
+
+def test_the_head_alone_is_enough_above_its_threshold() -> None:
+    assert crisis_reason(0.4, 0.5, None) is None
+    reason = crisis_reason(0.6, 0.5, None)
+    assert reason is not None
+    assert (reason.rule, reason.score, reason.threshold) == ("crisis.model", 0.6, 0.5)

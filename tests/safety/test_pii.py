@@ -1,0 +1,186 @@
+"""Personal data is found, hidden and put back; other people's never leaves."""
+
+from __future__ import annotations
+
+import json
+import socket
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+
+from chatbot.safety.leaks import leak_reasons
+from chatbot.safety.pii import MAX_READ, PII, find_entities, merge_entities, redact, restore
+from chatbot.types import Entity, Passage, ReasonCode
+
+CASES = Path(__file__).with_name("pii_cases.jsonl")
+ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
+
+
+def cases() -> list[tuple[str, set[tuple[str, str]]]]:
+    rows = [json.loads(line) for line in CASES.read_text("utf-8").splitlines()]
+    return [(row["text"], {(label, text) for label, text in row["entities"]}) for row in rows]
+
+
+def found(text: str) -> set[tuple[str, str]]:
+    return {(e.label, e.text) for e in find_entities(text, ORDER_IDS) if e.label in PII}
+
+
+def value(text: str, label: str) -> str | None:
+    return next(e.value for e in find_entities(text) if e.label == label)
+
+
+def passage(text: str, audience: str = "public") -> Passage:
+    return Passage("a", "0" * 12, "a#1", "Contact", "", "", text, 1.0, audience)
+
+
+def test_recall_and_precision_on_the_test_set_reach_their_figures() -> None:
+    right = wanted = claimed = 0
+    for text, expected in cases():
+        got = found(text)
+        right += len(got & expected)
+        wanted += len(expected)
+        claimed += len(got)
+    assert right / wanted >= 0.98
+    assert right / claimed >= 0.95
+
+
+def test_messages_without_personal_data_raise_no_false_alarm() -> None:
+    assert {text: found(text) for text, expected in cases() if not expected and found(text)} == {}
+
+
+def test_spans_refer_to_the_text_as_sent() -> None:
+    for text, _ in cases():
+        for entity in find_entities(text, ORDER_IDS):
+            assert text[entity.start : entity.end] == entity.text
+
+
+def test_entities_never_overlap() -> None:
+    for text, _ in cases():
+        spans = [(e.start, e.end) for e in find_entities(text, ORDER_IDS)]
+        assert all(one[1] <= two[0] for one, two in zip(spans, spans[1:], strict=False))
+
+
+def test_an_order_number_of_card_length_is_no_card() -> None:
+    labels = {label for label, _ in found("order 4929123456789012 is late")}
+    assert labels == {"order_id"}
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "expected"),
+    [
+        ("on 3rd of March 2025", "date", "2025-03-03"),
+        ("on 12/02/2025", "date", "2025-02-12"),
+        ("on 2025-02-12", "date", "2025-02-12"),
+        ("am 4. Oktober", "date", "--10-04"),
+        ("paid £1,234.50", "money", "123450 GBP"),
+        ("1.249,00 € bitte", "money", "124900 EUR"),
+        ("it cost 20 quid", "money", "2000 GBP"),
+        ("ring 07911 123456", "phone", "+447911123456"),
+        ("ring +1 (212) 555-0187", "phone", "+12125550187"),
+    ],
+)
+def test_values_are_normalised(text: str, label: str, expected: str) -> None:
+    assert value(text, label) == expected
+
+
+def test_the_same_value_keeps_its_placeholder_through_a_conversation() -> None:
+    first = "order LM-4471203, mail jo@example.com"
+    redacted, known = redact(first, find_entities(first, ORDER_IDS), {})
+    assert redacted == "order <ORDER_ID_1>, mail <EMAIL_1>"
+    later = "lm 4471203 again, and LM-9999999"
+    again, used = redact(later, find_entities(later, ORDER_IDS), known)
+    assert again == "<ORDER_ID_1> again, and <ORDER_ID_2>"
+    assert used == {"<ORDER_ID_1>": "LM-4471203", "<ORDER_ID_2>": "LM-9999999"}
+
+
+def test_redacting_and_restoring_gives_the_text_back() -> None:
+    for text, _ in cases():
+        redacted, placeholders = redact(text, find_entities(text, ORDER_IDS), {})
+        values = {e.text for e in find_entities(text, ORDER_IDS) if e.label in PII}
+        assert not any(len(v) > 4 and v in redacted for v in values)
+        restored = restore(redacted, placeholders)
+        assert restored == text or len(set(placeholders.values())) < len(values)
+
+
+def test_a_placeholder_written_by_the_customer_is_never_reused() -> None:
+    text = "<ORDER_ID_1> and LM-4471203"
+    redacted, placeholders = redact(text, find_entities(text, ORDER_IDS), {})
+    assert redacted == "<ORDER_ID_1> and <ORDER_ID_2>"
+    assert restore(redacted, placeholders) == text
+
+
+def test_dates_and_amounts_stay_readable() -> None:
+    text = "I paid £12.50 on 12/02/2025 for a tent"
+    assert redact(text, find_entities(text), {})[0] == text
+
+
+def test_the_models_span_and_the_patterns_become_one_list() -> None:
+    text = "order nr 88120-ZT for Anna Smith"
+    name = Entity("person_name", 22, 32, "Anna Smith", source="model")
+    wrong = Entity("product", 9, 14, "88120", source="model")
+    merged = merge_entities(find_entities(text), [name, wrong])
+    assert [(e.label, e.text) for e in merged] == [
+        ("order_id", "88120-ZT"),
+        ("person_name", "Anna Smith"),
+    ]
+
+
+def test_another_customers_order_number_is_a_leak_and_ones_own_is_not() -> None:
+    text = "Your order LM-4471203 was sent."
+    own = frozenset({"lm4471203"})
+    assert leak_reasons(text, own, [], order_ids=ORDER_IDS) == ()
+    (reason,) = leak_reasons(text, frozenset({"LM-1111111"}), [], order_ids=ORDER_IDS)
+    assert reason.code is ReasonCode.PII_LEAK
+    assert reason.words == "LM-4471203"
+
+
+def test_contact_details_of_a_public_passage_may_be_said() -> None:
+    contact = passage("Call 0808 157 0142 or write to help@larkmoor.example.")
+    text = "You can call 0808 157 0142 or write to help@larkmoor.example."
+    assert leak_reasons(text, (), [contact]) == ()
+    assert len(leak_reasons(text, (), [passage(contact.text, "internal")])) == 2
+    assert leak_reasons("Call +44 808 157 0142.", (), [contact]) == ()
+
+
+def test_a_placeholder_that_stands_for_nothing_is_held() -> None:
+    (reason,) = leak_reasons("I see <ORDER_ID_3>.", (), [])
+    assert reason.rule == "pii.placeholder"
+
+
+def test_a_card_number_hidden_by_invisible_characters_is_held() -> None:
+    text = "Use 4929\u200b 1234 5678\u200b 9015."
+    assert any(r.rule == "pii.card" for r in leak_reasons(text, (), []))
+
+
+@pytest.mark.parametrize(
+    "piece",
+    ["a", "1 ", "@", "a@", "1-", "A1", "a.b.", "1.1.", "::", "Aa ", "\u0301", "\ud800"]
+    + ["order ", "jo dot ", "AB12 ", "eyJ", "4111 ", "€1 ", "(0", "password is ", "\U0001f52a"],
+)
+def test_a_text_of_a_megabyte_takes_bounded_time(piece: str) -> None:
+    text = piece * (1_000_000 // len(piece))
+    started = time.monotonic()
+    redacted, _ = redact(text, find_entities(text), {})
+    assert time.monotonic() - started < 4.0
+    assert len(redacted) < 12 * MAX_READ
+    assert leak_reasons(text, (), [])
+
+
+def test_presidio_is_used_without_network_and_without_its_language_model(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    def refuse(*_: object) -> None:
+        raise AssertionError("a recogniser opened a connection")
+
+    monkeypatch.setattr(socket.socket, "connect", refuse)
+    for text, _ in cases():
+        find_entities(text)
+
+
+def test_importing_the_module_does_not_import_presidio() -> None:
+    code = "import sys, chatbot.safety.pii; print('presidio_analyzer' in sys.modules)"
+    shown = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert shown.stdout.strip() == "False"
