@@ -95,10 +95,12 @@ class Desk:
         return self.policy.disclaimers.get(intent)
 
     async def retrieve(
-        self, query: str, k: int, audiences: Sequence[str], *, floor: bool = True
+        self, queries: Sequence[str], k: int, audiences: Sequence[str], *, floor: bool = True
     ) -> list[Passage]:
+        """The best passages for ``knowledge_base.query.search_queries``, best first."""
+
         def search() -> list[Passage]:
-            return self.retriever.search(query, k, audiences=tuple(audiences), floor=floor)
+            return self.retriever.search_all(queries, k, audiences=tuple(audiences), floor=floor)
 
         return await self.workers.run(search, deadline_s=self.stage_deadline_s)
 

@@ -31,7 +31,7 @@ from chatbot.types import (
     SentenceKind,
     Verdict,
 )
-from knowledge_base.query import contextual_query
+from knowledge_base.query import search_queries
 
 PASSAGES = 4  # what the default adapter was trained with
 RELATED = 3  # articles offered when there is no answer
@@ -121,14 +121,14 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
             yield fixed
             return
 
-    query = contextual_query([(m.role, m.text) for m in request.history], screening.redacted)
-    passages = tuple(await desk.retrieve(query, PASSAGES, request.audiences))
+    queries = search_queries([(m.role, m.text) for m in request.history], screening.redacted)
+    passages = tuple(await desk.retrieve(queries, PASSAGES, request.audiences))
     if not passages:
-        related = await desk.retrieve(query, RELATED, request.audiences, floor=False)
+        related = await desk.retrieve(queries, RELATED, request.audiences, floor=False)
         yield Replied(release_static("abstain", desk.company.texts), tuple(related))
         return
 
-    answer = _Answer(request, desk, screening, route, passages, query)
+    answer = _Answer(request, desk, screening, route, passages, queries[0])
     async for step in answer.run():
         yield step
 

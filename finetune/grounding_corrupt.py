@@ -259,7 +259,7 @@ def comparator(claim: str, text: Text, pool: Pool, rng: random.Random) -> str | 
     for old, new in _COMPARATORS:
         for match in re.finditer(rf"\b{re.escape(old)}\b", claim, re.IGNORECASE):
             if any(
-                0 <= f.start - match.end() <= 8 or 0 <= match.start() - f.end <= 1 for f in facts
+                0 <= f.start - match.end() <= 2 or 0 <= match.start() - f.end <= 1 for f in facts
             ):
                 found.append((match, new))
     if not found:

@@ -25,7 +25,7 @@ _EXCHANGES = (
     (r"free", "free of charge"), (r"parcel", "package"), (r"before", "prior to"),
     (r"we offer", "there is"), (r"we", "our team"), (r"children", "kids"),
     (r"allowed", "permitted"),
-    (r"available", "offered"), (r"takes", "will take"), (r"send", "post"), (r"help", "assist"),
+    (r"available", "offered"), (r"takes", "will take"), (r"send", "post"), (r"help(?!@)", "assist"),
     (r"working days", "business days"), (r"immediately", "straight away"), (r"about", "roughly"),
     (r"return it", "send it back"), (r"change", "alter"), (r"start", "begin"),
     (r"ends", "finishes"),
@@ -43,7 +43,7 @@ _TRAILING = re.compile(
 _LEADING = re.compile(r"^(?:If|When|After|Before|For|On|In|With|Once|During) [^,.]{3,60}, ")
 _SMALL_WORDS = (
     "you we the please if it they there this these a an your our to when for in on with after "
-    "before all each every only most some items orders parcels delivery returns"
+    "before all each every only most some items orders parcels delivery returns customers"
 )
 _SMALL = frozenset(_SMALL_WORDS.split())
 _OPENERS = ("Yes, ", "Of course, ", "Sure, ", "Please note that ", "Sorry, ", "According to us, ")

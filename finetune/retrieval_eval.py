@@ -6,7 +6,8 @@ import math
 from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Protocol
 
-from knowledge_base.query import contextual_query
+from knowledge_base.query import search_queries
+from knowledge_base.retriever import interleaved
 
 CUTOFFS = (1, 5, 10)
 DEPTH = 10
@@ -26,7 +27,7 @@ def evaluate_retrieval(
     """``recall@1``, ``@5``, ``@10``, ``mrr@10``, ``ndcg@10`` and ``n``, each averaged over rows.
 
     A row is {"question", "articles": [ids], optional "history": [{"role", "text"}]}; a question
-    with history is searched for as ``contextual_query`` joins it. Recall is the share of a row's
+    with history is searched for as ``search_queries`` says. Recall is the share of a row's
     articles that are found; rows without articles (unanswerable) are left out of all figures.
     Raises ValueError, naming the row, when a field is missing, and when no row has articles.
     """
@@ -38,8 +39,9 @@ def evaluate_retrieval(
         if not articles:
             continue
         history = [(turn["role"], turn["text"]) for turn in row.get("history") or ()]
-        query = contextual_query(history, question)
-        ranked.append((retriever.rank_articles(query, DEPTH), frozenset(map(str, articles))))
+        lists = [retriever.rank_articles(q, DEPTH) for q in search_queries(history, question)]
+        found = interleaved(lists, DEPTH, key=str)
+        ranked.append((found, frozenset(map(str, articles))))
     if not ranked:
         raise ValueError("no row names an article; there is nothing to measure")
     figures: dict[str, float | int] = {

@@ -26,6 +26,7 @@ from chatbot.safety.toxicity_weights import save_architecture
 from finetune.toxicity_augment import misspelt, support_variants
 from finetune.toxicity_calibrate import headline, platt, report
 from finetune.toxicity_data import (
+    ARTICLES_DIR,
     CONTRAST_DIR,
     Row,
     bias_aware,
@@ -70,7 +71,12 @@ def load_recipe(path: Path | None, seed: int | None = None) -> Recipe:
     return recipe if seed is None else replace(recipe, seed=seed)
 
 
-def collect_rows(data_root: Path, recipe: Recipe, contrast: Path = CONTRAST_DIR) -> list[Row]:
+def collect_rows(
+    data_root: Path,
+    recipe: Recipe,
+    contrast: Path = CONTRAST_DIR,
+    articles: Path = ARTICLES_DIR,
+) -> list[Row]:
     """All rows of all splits, in an order that depends on the files and the seed alone."""
     rows = [
         row
@@ -79,7 +85,7 @@ def collect_rows(data_root: Path, recipe: Recipe, contrast: Path = CONTRAST_DIR)
     ]
     rows += support_variants(rows, recipe.seed, recipe.attitude_rows)
     rows += read_contrast(contrast, recipe.contrast_weight)
-    rows += read_articles()
+    rows += read_articles(articles)
     rows += misspelt(rows, recipe.seed)
     return [bias_aware(row) for row in rows]
 
@@ -97,6 +103,7 @@ def train_toxicity(
     resume: bool = False,
     encoder: EncoderFiles | None = None,
     contrast: Path = CONTRAST_DIR,
+    articles: Path = ARTICLES_DIR,
 ) -> dict[str, Any]:
     """Trains into ``out`` (delta.safetensors, calibration.json, metrics.json, card.md).
 
@@ -105,7 +112,7 @@ def train_toxicity(
     recipe = recipe or Recipe()
     encoder = encoder or EncoderFiles()
     started = time.monotonic()
-    rows = collect_rows(data_root, recipe, contrast)
+    rows = collect_rows(data_root, recipe, contrast, articles)
     _claim(out, rows, recipe, resume)
     base = Path(encoder.path) / "model.safetensors"
     architecture = out / "architecture"

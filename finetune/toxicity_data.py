@@ -32,6 +32,7 @@ from chatbot.safety.toxicity_weights import CLASSES
 from knowledge_base.settings import SAMPLE_COMPANY
 
 CONTRAST_DIR = Path(__file__).parent / "data" / "safety"
+ARTICLES_DIR = SAMPLE_COMPANY / "articles"
 MISSING = float("nan")
 ALIASES = {
     "toxicity": "toxic",
@@ -221,7 +222,7 @@ def read_contrast(folder: Path = CONTRAST_DIR, weight: float = 3.0) -> list[Row]
     return rows
 
 
-def read_articles(folder: Path = SAMPLE_COMPANY / "articles") -> list[Row]:
+def read_articles(folder: Path = ARTICLES_DIR) -> list[Row]:
     """Sentences of the sample help articles: what a bot that quotes them says. Never toxic."""
     texts: dict[str, None] = {}
     for path in sorted(folder.glob("*.md")):

@@ -7,9 +7,7 @@ from collections.abc import Sequence
 
 CUSTOMER = "customer"
 SHORT_WORDS = 8
-"""Up to so many words a question is taken for a follow-up. Measured on the sample questions
-(train and dev): 4, 6, 8, 10 words find 91, 95, 98, 98% of follow-ups among five articles, and
-88, 86, 86, 86% of questions that follow a turn on another matter (MRR .72, .69, .65, .62)."""
+"""Up to so many words a question may lean on the turn before."""
 MAX_CHARS = 600  # of an earlier turn: the encoder reads 256 tokens for both
 
 _OPENERS = re.compile(
@@ -39,15 +37,18 @@ def is_follow_up(question: str) -> bool:
     )
 
 
-def contextual_query(history: Sequence[tuple[str, str]], question: str) -> str:
-    """What to search for. ``history`` is (role, text), oldest first, without the question.
+def search_queries(history: Sequence[tuple[str, str]], question: str) -> tuple[str, ...]:
+    """What to search for, to be interleaved. ``history`` is (role, text), oldest first,
+    without the question.
 
-    A follow-up is joined with the customer's turn before it; greetings and thanks are passed
-    over. Any other question stays as it is.
+    A question that may be a follow-up is searched for twice: joined with the customer's turn
+    before it (greetings and thanks are passed over), and as it stands, because it may as well
+    begin another matter. Measured on the sample questions, train and dev, article among the
+    first five: joined alone finds 98% of follow-ups and 79% after a change of matter, as it
+    stands 62% and 90%, both interleaved 99% and 88%.
     """
-    if not is_follow_up(question):
-        return question
-    for role, text in reversed(history):
-        if role == CUSTOMER and not _GREETING.match(text) and text.strip() != question.strip():
-            return f"{text.strip()[-MAX_CHARS:]}\n{question}"
-    return question
+    if is_follow_up(question):
+        for role, text in reversed(history):
+            if role == CUSTOMER and not _GREETING.match(text) and text.strip() != question.strip():
+                return (f"{text.strip()[-MAX_CHARS:]}\n{question}", question)
+    return (question,)

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection, Iterator
+from collections.abc import Callable, Collection, Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import zip_longest
 from threading import Lock
+from typing import TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
@@ -18,6 +20,8 @@ from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
 from knowledge_base.passage import Passage
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.store import SnapshotStore
+
+T = TypeVar("T")
 
 CANDIDATES = 60  # from each side; recall of the union no longer grows beyond
 
@@ -71,6 +75,21 @@ class Retriever:
             if len(passages) == k:
                 break
         return passages
+
+    def search_all(
+        self,
+        queries: Sequence[str],
+        k: int = 4,
+        *,
+        audiences: Collection[str] = (PUBLIC,),
+        on: date | None = None,
+        floor: bool = True,
+    ) -> list[Passage]:
+        """``search`` for each of ``query.search_queries``, interleaved, each passage once."""
+        found = [
+            self.search(query, k, audiences=audiences, on=on, floor=floor) for query in queries
+        ]
+        return interleaved(found, k, key=lambda passage: passage.chunk)
 
     def rank_articles(
         self,
@@ -127,6 +146,16 @@ class Retriever:
         if current is not None and current.version == version:
             return current
         return self.store.version(identity, version)
+
+
+def interleaved(lists: Sequence[Sequence[T]], k: int, key: Callable[[T], str]) -> list[T]:
+    """The first of each list, then the second of each, … up to ``k`` different ones."""
+    merged: dict[str, T] = {}
+    for place in zip_longest(*lists):
+        for item in place:
+            if item is not None:
+                merged.setdefault(key(item), item)
+    return list(merged.values())[:k]
 
 
 def rank(

@@ -66,7 +66,7 @@ async def suggest(desk: Desk, transcript: list[HistoryMessage]) -> dict[str, Any
     assert understood is not None  # noqa: S101 - the first step of every turn
     screening, route = understood.screening, understood.route
     if not passages:
-        passages = tuple(await desk.retrieve(screening.redacted, 4, STAFF_AUDIENCES, floor=False))
+        passages = tuple(await desk.retrieve([screening.redacted], 4, STAFF_AUDIENCES, floor=False))
     return {
         "drafts": [_draft_json(draft, passages, route.confidence)] if draft.sentences else [],
         "intent": route.intent,

@@ -78,7 +78,7 @@ async def search(
     k: Annotated[int, Query(ge=1, le=50)] = 5,
     floor: bool = True,
 ) -> dict[str, Any]:
-    passages = await ctx.desk.retrieve(q, k, STAFF_AUDIENCES, floor=floor)
+    passages = await ctx.desk.retrieve([q], k, STAFF_AUDIENCES, floor=floor)
     return {
         "passages": [
             {

@@ -1,16 +1,18 @@
 """Small linear heads on the shared encoder's sentence vectors: injection, crisis, tone.
 
-One embedding of a text serves all three. Beside the vector a head reads hashed character
-n-grams, which carry what the encoder does not: chat tags, odd symbols, exact wordings.
+One embedding of a text serves all three. Beside the vector a head reads hashed n-grams of
+characters and words, which carry what the encoder does not: chat tags, odd symbols, wordings.
 """
 
 from __future__ import annotations
 
 import json
+import re
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,12 +25,14 @@ from knowledge_base.encoder import TextEncoder
 
 WEIGHTS: Final = Path(__file__).parent / "weights" / "screen"
 FORMAT: Final = "deskgate-screen-1"
-HASHED: Final = 4096  # buckets of n-grams: 8 kB of fp16 a class
+HASHED: Final = 4096  # buckets for characters, as many for words: 16 kB of fp16 a class
 NGRAMS: Final = (2, 3, 4, 5)
 WINDOW_CHARS: Final = 700  # about 150 tokens; the encoder reads 256
 OVERLAP_CHARS: Final = 150
 MAX_WINDOWS: Final = 40
 REMEDY: Final = "train it with: python -m finetune screen, or reinstall the package"
+
+_WORD: Final = re.compile(r"[^\W\d_]+(?:'\w+)?|\d+|[^\w\s]")
 
 Vectors = NDArray[np.float32]
 
@@ -45,7 +49,7 @@ class HeadScores:
 
 @dataclass(frozen=True)
 class Heads:
-    """Weights of shape (classes, dimension + HASHED) and biases by head name."""
+    """Weights of shape (classes, dimension + 2 * HASHED) and biases by head name."""
 
     weights: Mapping[str, Vectors]
     biases: Mapping[str, Vectors]
@@ -125,9 +129,13 @@ class Heads:
 
 
 def featurize(texts: Sequence[str], encoder: TextEncoder, hashed_weight: float) -> Vectors:
-    """Shape (len(texts), dimension + HASHED), float32: unit vector beside scaled n-grams."""
+    """Shape (len(texts), dimension + 2 * HASHED), float32.
+
+    A unit vector of the encoder, then unit vectors of character and of word n-grams, scaled.
+    """
     dense = encoder.embed([text.encode("utf-8", "replace").decode() for text in texts])
-    hashed = np.stack([_ngrams(text) for text in texts]) * np.float32(hashed_weight)
+    hashed = np.stack([np.concatenate([_ngrams(text), _words(text)]) for text in texts])
+    hashed *= np.float32(hashed_weight)
     return np.concatenate([dense, hashed], axis=1)
 
 
@@ -152,7 +160,7 @@ def softmax(logits: Vectors) -> Vectors:
 
 
 def _ngrams(text: str) -> Vectors:
-    """Counts of hashed character n-grams, log-scaled and of unit length; digits read as 0."""
+    """Character n-grams; digits read as 0."""
     text = " ".join(text.lower().split())
     text = f" {''.join('0' if c.isdigit() else c for c in text)} "[: WINDOW_CHARS + 2]
     raw = text.encode("utf-8", "replace")
@@ -161,6 +169,23 @@ def _ngrams(text: str) -> Vectors:
         for size in NGRAMS
         for start in range(len(raw) - size + 1)
     ]
+    return _hashed(buckets)
+
+
+def _words(text: str) -> Vectors:
+    """Words, pairs, and pairs with one word between; numbers read as 0."""
+    words = ["0" if w.isdigit() else w for w in _WORD.findall(text.lower()[:WINDOW_CHARS])]
+    words = ["<", *words, ">"]
+    grams = [
+        *words,
+        *(f"{a} {b}" for a, b in pairwise(words)),
+        *(f"{a}_ {b}" for a, b in zip(words, words[2:], strict=False)),
+    ]
+    return _hashed([zlib.crc32(gram.encode("utf-8", "replace")) % HASHED for gram in grams])
+
+
+def _hashed(buckets: list[int]) -> Vectors:
+    """Log-scaled counts of unit length; zeros for no bucket."""
     counts = np.log1p(np.bincount(buckets, minlength=HASHED).astype(np.float32))
     norm = float(np.linalg.norm(counts))
     return np.asarray(counts / norm if norm else counts, dtype=np.float32)

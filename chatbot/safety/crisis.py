@@ -4,6 +4,7 @@ Explicit wordings are found by rules over every scoring view; the head finds the
 costs more than a false alarm: what follows is a kind text with numbers to call and a person.
 """
 
+# ruff: noqa: E501 - a pattern is read and changed as one line
 from __future__ import annotations
 
 import re
@@ -11,6 +12,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
+from chatbot.safety.views import clean
 from chatbot.types import Reason, ReasonCode
 
 _PEOPLE: Final = (
@@ -110,7 +112,7 @@ class Alarm:
 
 def crisis_alarm(views: Sequence[str]) -> Alarm | None:
     """The first explicit wording that no jest, denial or past tense takes back."""
-    for view in views:
+    for view in dict.fromkeys((*views, *(clean(view) for view in views[:1]))):
         for sentence in re.split(r"(?<=[.!?\n])\s+", view.replace("\u2019", "'")):
             if _HARMLESS.search(sentence):
                 continue

@@ -23,20 +23,20 @@ from chatbot.safety.grounding_patterns import (
     WORKING,
     number_of,
 )
-from chatbot.safety.grounding_words import COUNTRIES, stem, tidy
+from chatbot.safety.grounding_words import COUNTRIES, content_stems, stem, tidy, words_of
 
 _BEFORE_MOST = re.compile(
     r"(?:\bwithin|\bup to|\bat most|\bno (?:more|later|longer|heavier|higher|larger) than"
     r"|\bnot? (?:over|exceed(?:ing)?|be over|more than)|\bmax(?:imum|\.)?(?: of)?|\bunder|\bbelow"
     r"|\b(?:less|fewer|smaller|shorter|lighter|younger|cheaper|earlier) than|\bbefore|\buntil"
-    r"|\bas (?:many|much) as|\binside)\s+(?:the |a |about |only |an? order of )?$",
+    r"|\bas (?:many|much) as|\binside)\s+(?:(?:the|a|about|only|those|these|an? order of) )?$",
     re.IGNORECASE,
 )
 _BEFORE_LEAST = re.compile(
     r"(?:\bat least|\bno (?:less|fewer|earlier) than|\bmin(?:imum|\.)?(?: of)?|\bover|\babove"
     r"|(?<!no )(?<!not )\b(?:more|longer|heavier|larger|bigger|older|later|higher|greater) than"
     r"|\bfrom|\bafter|\bexceed(?:s|ing)?|\bstarting at|\bbeyond|\bupwards of)"
-    r"\s+(?:the |a |about |an? order of )?$",
+    r"\s+(?:(?:the|a|about|those|these|an? order of) )?$",
     re.IGNORECASE,
 )
 _AFTER_MOST = re.compile(
@@ -75,6 +75,8 @@ class Fact:
     end: int
     bound: int = 0
     number: str = ""
+    near: frozenset[str] = frozenset()
+    """Stems of the words beside a bare number: what it counts."""
 
     @property
     def dimension(self) -> str:
@@ -92,6 +94,8 @@ class Fact:
             return other.value == self.value or other.value.endswith(self.value.lstrip("?"))
         if self.kind == "weekday":
             return set(self.value.split(",")) <= set(other.value.split(","))
+        if self.kind == "number" and self.near and other.near and not self.near & other.near:
+            return False
         return self.value == other.value
 
 
@@ -224,6 +228,10 @@ def _factor(measured: str) -> Decimal:
 
 
 def _bounded(fact: Fact, text: str) -> Fact:
+    if fact.kind == "number":
+        after = [w for w in words_of(text[fact.end : fact.end + 40])[:3] if len(w) > 1]
+        before = words_of(text[max(0, fact.start - 30) : fact.start])[-2:]
+        fact = replace(fact, near=frozenset(content_stems(" ".join([*before, *after]))))
     if fact.kind not in _MEASURED | {"date", "time", "month"}:
         return fact
     before, after = text[max(0, fact.start - 32) : fact.start], text[fact.end : fact.end + 16]

@@ -32,6 +32,7 @@ FEATURES = (
 _CONTEXT_WEIGHT = 0.8  # a word of the title path supports nearly as well as one of the sentence
 _NEAR_COPY = 0.8  # above this share of shared words, a differing 'not' is no paraphrase
 _DISPLACED_BY = 0.12  # how much better another number's surroundings must fit the claim
+_ROW_MARGIN = 0.04  # in a table the words about a number are few
 _UNRELATED = 0.1  # below this share of the claim's words, a number stands somewhere else
 _NEGATION = re.compile(
     r"\b(?:not(?! only)|no(?! (?:more|later|less|longer|fewer|earlier) than)"
@@ -49,6 +50,10 @@ _CONDITION = re.compile(
 )
 _PARTS = re.compile(r"[,;:]\s|\s(?:and|or|but|because|so|unless|if|when|while)\s", re.IGNORECASE)
 _IF = re.compile(r"\b(?:if|when|unless)\b[^,.;]*", re.IGNORECASE)
+_FINITE = re.compile(
+    r"\b(?:is|are|was|were|be|can|could|will|would|may|must|should|do|does|did|has|have|had)\b",
+    re.I,
+)
 _ADDRESSES = frozenset({"link", "email", "phone", "postcode", "code"})
 
 
@@ -159,12 +164,14 @@ class _Facts:
             fact = replace(fact, value=f"?{fact.value[4:]}")  # 'until 30 November' in a 2026 offer
         words = _scope_words(fact, claim)
         agreeing, rivals = 0.0, 0.0
-        found, here, rival = False, False, None
+        found = here = in_row = False
+        rival: Fact | None = None
         for unit in self.passage.units:
             for scope in unit.scopes:
                 fit = self._fit(words, scope, unit)
                 if any(_agrees(fact, other, scope) for other in scope.facts):
                     found, agreeing = True, max(agreeing, fit)
+                    in_row = in_row or scope.row
                     here = here or unit is best
                     continue
                 near = [o for o in scope.facts if o.dimension == fact.dimension]
@@ -177,7 +184,7 @@ class _Facts:
             self._miss(fact, rival)
             return
         self.context = min(self.context, agreeing)
-        if rival is not None and rivals > agreeing + _DISPLACED_BY:
+        if rival is not None and rivals > agreeing + (_ROW_MARGIN if in_row else _DISPLACED_BY):
             self.displaced.append(fact)
             self.problems.append(
                 f"“{fact.text}” belongs to something else; here the passage says “{rival.text}”."
@@ -186,7 +193,7 @@ class _Facts:
             self.displaced.append(fact)
             self.problems.append(f"“{fact.text}” stands in an unrelated sentence.")
 
-    def _fit(self, words: Iterable[str], scope: Scope, unit: Unit) -> float:
+    def _fit(self, words: frozenset[str], scope: Scope, unit: Unit) -> float:
         """Share of the words about a number that stand around it, the telling ones first."""
         total = found = 0.0
         for word in words:
@@ -198,7 +205,10 @@ class _Facts:
                 found += (0.3 if scope.row else 0.8) * weight
             elif word in unit.context_stems:
                 found += 0.6 * weight
-        return found / total if total else 1.0
+        fit = found / total if total else 1.0
+        if scope.row:  # 'Circle Plus' is another column than 'Circle'
+            fit *= 0.7 + 0.3 * _share(scope.stems, words)
+        return fit
 
     def _miss(self, fact: Fact, rival: Fact | None) -> None:
         self.missing.append(fact)
@@ -271,9 +281,8 @@ def _coverage(stems: tuple[str, ...], unit: Unit) -> float:
 
 def _opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
     """Whether 'not' stands on one side only, and a pair of opposites told apart."""
-    ours = _denied(claim.text, best.stems)
-    theirs = bool(_NEGATION.search(best.text)) if ours else _denied(best.text, claim.stems)
-    negation = ours != theirs and not _QUALIFIED.search(best.text)
+    negation = _negated(claim, best)
+    ours, theirs = (bool(_NEGATION.search(tidy(text))) for text in (claim.text, best.text))
     claimed, said = set(words_of(tidy(claim.text))), set(words_of(tidy(best.text)))
     for pair in ANTONYMS:
         for one, other in (pair, pair[::-1]):
@@ -285,17 +294,39 @@ def _opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
     return negation, None
 
 
-def _denied(text: str, stems: Iterable[str]) -> bool:
-    """Whether a 'not' of the text concerns what ``stems`` are about, and not its other half."""
-    for position, piece in enumerate(_PARTS.split(_IF.sub(" ", text))):
-        contrast = position > 0 and piece.lstrip().lower().startswith(
-            "not "
-        )  # 'Monday, not Sunday'
-        if _NEGATION.search(piece) and not contrast:
-            denied = content_stems(tidy(piece))
-            if not denied or _share(denied, stems) >= 0.5:
+def _negated(claim: Claim, best: Unit) -> bool:
+    """Whether some statement of the claim is there with a 'not' more, or with one less."""
+    said_here = best.text
+    if best.scopes[0].row:  # each cell of a row has a 'yes' or 'no' of its own
+        said_here = max(best.scopes, key=lambda scope: _share(claim.stems, scope.stems)).text
+    theirs = _statements(said_here)
+    anywhere = bool(_NEGATION.search(tidy(said_here)))
+    for position, (text, stems) in enumerate(_statements(claim.text)):
+        if not stems:
+            continue
+        if _NEGATION.search(text):
+            if (
+                not anywhere
+                and _share(stems, best.stems) >= 0.75
+                and not _QUALIFIED.search(said_here)
+            ):
                 return True
+        elif position == 0 or _FINITE.search(text):
+            for other, words in theirs:
+                alike = _share(stems, words) >= 0.75 and _share(words, stems) >= 0.6
+                if alike and _NEGATION.search(other) and not _QUALIFIED.search(other):
+                    return True
     return False
+
+
+def _statements(text: str) -> list[tuple[str, frozenset[str]]]:
+    """Parts of a sentence with their stems, without conditions and 'not Sunday' contrasts."""
+    parts = [part.strip() for part in _PARTS.split(_IF.sub(" ", tidy(text)))]
+    return [
+        (part, frozenset(content_stems(part)))
+        for position, part in enumerate(parts)
+        if part and not (position > 0 and part.lower().startswith("not "))
+    ]
 
 
 def _conditions(text: str) -> set[str]:

@@ -97,7 +97,7 @@ _ALTERNATIVES = (
              r"|\.(?P<n3>[0-5]\d) ?(?P<a3>[ap]\.?m\b))"
              r"|\b(?P<h2>\d{1,2}) ?(?P<a2>[ap]\.?m\b)|\b(?P<w>noon|midday|midnight)\b"),
     ("postcode", r"(?-i:\b[A-Z]{1,2}\d[A-Z\d]? ?\d[A-Z]{2}\b)"),
-    ("code", r"\b(?=[a-z0-9-]*[a-z]{2})[a-z][a-z0-9]*-\d[a-z0-9-]*\b"
+    ("code", r"\b[a-z][a-z0-9]*-\d[a-z0-9-]*\b"
              r"|(?-i:\b[A-Z]{2,}\d+\b)"),
     ("amount", rf"(?P<c1>[£€$]|\b(?:GBP|EUR|USD|CHF) ?) ?(?P<v1>{NUMBER})"
                rf"|(?P<v2>{NUMBER}) ?(?P<c2>[£€$]|(?:GBP|EUR|USD|CHF|pounds?|euros?|dollars?)\b)"

@@ -5,6 +5,7 @@ the words; the head (``classifiers``) judges everything that has no such marker.
 to leave and demands for a refund are none of this.
 """
 
+# ruff: noqa: E501 - a pattern is read and changed as one line
 from __future__ import annotations
 
 import base64
@@ -16,6 +17,7 @@ from dataclasses import dataclass
 from typing import Final
 from urllib.parse import unquote
 
+from chatbot.safety.views import clean
 from chatbot.types import Reason, ReasonCode
 
 _FLAGS: Final = re.I | re.M
@@ -111,8 +113,11 @@ class Marker:
 
 
 def injection_marker(views: Sequence[str]) -> Marker | None:
-    """The first rule that fires on a view, what it decodes to, or its reverse."""
-    for view in views:
+    """The first rule that fires on a view, what it decodes to, or its reverse.
+
+    ``views[0]`` is the text as sent; it is read without its accents too, which views keep.
+    """
+    for view in dict.fromkeys((*views, *(clean(view) for view in views[:1]))):
         for rule, pattern in _RULES:
             match = pattern.search(view)
             if match:

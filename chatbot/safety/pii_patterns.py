@@ -3,6 +3,7 @@
 Every quantifier is bounded, so that a long run of one character costs a constant per place.
 """
 
+# ruff: noqa: E501 - a pattern is read and changed as one line
 from __future__ import annotations
 
 import re

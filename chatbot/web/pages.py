@@ -55,9 +55,7 @@ async def assist_panel(ctx: Ctx) -> HTMLResponse:
 @router.get("/widget.js")
 async def widget() -> Response:
     """A module that other sites load: it may be fetched from anywhere."""
-    return FileResponse(
-        STATIC / "widget.js", media_type="text/javascript", headers=WIDGET_HEADERS
-    )
+    return FileResponse(STATIC / "widget.js", media_type="text/javascript", headers=WIDGET_HEADERS)
 
 
 class SharedStatic(StaticFiles):

@@ -2,6 +2,7 @@ from __future__ import annotations
 
 import csv
 import json
+import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -28,7 +29,9 @@ from finetune.toxicity_data import (
 from finetune.toxicity_evaluate import balanced_accuracy, evaluate_toxicity, load_evaluated
 from finetune.toxicity_train import Recipe
 
-TINY = Recipe(epochs=1.0, attitude_rows=12, tokens_per_batch=512, checkpoint_every=2, rank=4)
+TINY = Recipe(
+    epochs=1.0, attitude_rows=12, tokens_per_batch=512, checkpoint_every=2, rank=4, blends=(1.0,)
+)
 INSULTS = ("idiot", "moron", "fool", "clown", "liar", "pig", "rat", "loser", "halfwit", "creep")
 THINGS = ("tent", "lamp", "kettle", "bike", "stove", "rope", "jacket", "boot", "map", "torch")
 
@@ -117,7 +120,7 @@ def trained(
     data_root: Path, contrast: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Mapping[str, Any]]:
     out = tmp_path_factory.mktemp("out")
-    return out, train_toxicity(data_root, out, recipe=TINY, contrast=contrast)
+    return out, train_toxicity(data_root, out, recipe=TINY, contrast=contrast, articles=contrast)
 
 
 def test_training_writes_weights_thresholds_metrics_and_a_card(
@@ -163,11 +166,14 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
         real(path, *parts)
         raise KeyboardInterrupt
 
+    shutil.copy(trained[0] / "features.npz", tmp_path)
     monkeypatch.setattr(toxicity_train, "_save", dies)
     with pytest.raises(KeyboardInterrupt):
-        train_toxicity(data_root, tmp_path, recipe=TINY, contrast=contrast)
+        train_toxicity(data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast)
     monkeypatch.setattr(toxicity_train, "_save", real)
-    resumed = train_toxicity(data_root, tmp_path, recipe=TINY, contrast=contrast, resume=True)
+    resumed = train_toxicity(
+        data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast, resume=True
+    )
     whole = trained[1]
     assert resumed["test"]["jigsaw"]["toxic"] == pytest.approx(
         whole["test"]["jigsaw"]["toxic"], abs=0.05
@@ -179,7 +185,9 @@ def test_resuming_with_another_recipe_is_refused(
 ) -> None:
     other = replace(TINY, learning_rate=1e-5)
     with pytest.raises(SetupError, match="another recipe"):
-        train_toxicity(data_root, trained[0], recipe=other, contrast=contrast, resume=True)
+        train_toxicity(
+            data_root, trained[0], recipe=other, contrast=contrast, articles=contrast, resume=True
+        )
 
 
 def test_every_set_has_rows_in_every_split_and_no_text_in_two(data_root: Path) -> None:

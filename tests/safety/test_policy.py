@@ -59,7 +59,7 @@ patterns = ['free gift']
 holds = ["You get a present."]
 passes = ["Gift cards are for sale."]
 """
-    with pytest.raises(SetupError, match="gifts.*does not catch its own example"):
+    with pytest.raises(SetupError, match=r"gifts.*does not catch its own example"):
         Policy.load(written(tmp_path, rule))
 
 

@@ -126,7 +126,7 @@ class ScriptedDesk(Desk):
         return screening(text, crisis=route.action is Action.CRISIS), route
 
     async def retrieve(
-        self, query: str, k: int, audiences: Sequence[str], *, floor: bool = True
+        self, queries: Sequence[str], k: int, audiences: Sequence[str], *, floor: bool = True
     ) -> list[Passage]:
         return self.passages[:k]
 
