@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from typing import Any
 
 from chatbot.conversations.ledger import sentences_json
@@ -34,7 +35,15 @@ async def ask_once(settings: Settings, text: str) -> dict[str, Any]:
 
 async def one_turn(desk: Desk, request: TurnRequest) -> dict[str, Any]:
     """The turn as one JSON object: what was read, what was said, and why."""
-    found: dict[str, Any] = {"reply": "", "citations": [], "related": [], "sentences": []}
+    started = time.perf_counter()
+    found: dict[str, Any] = {
+        "reply": "",
+        "citations": [],
+        "related": [],
+        "sentences": [],
+        "passages": [],
+        "first_sentence_s": None,
+    }
     async for step in run_turn(request, desk):
         match step:
             case Understood(screening=screening, route=route):
@@ -47,6 +56,8 @@ async def one_turn(desk: Desk, request: TurnRequest) -> dict[str, Any]:
                     "tone": screening.tone.value,
                 }
             case SentenceReleased():
+                if found["first_sentence_s"] is None:
+                    found["first_sentence_s"] = round(time.perf_counter() - started, 3)
                 found["reply"] += step.sentence.separator + step.released.text
                 found["citations"] += [
                     citation.as_json()
@@ -68,10 +79,12 @@ async def one_turn(desk: Desk, request: TurnRequest) -> dict[str, Any]:
                         s.separator + s.text for s in step.draft.sentences[step.first_held :]
                     ).strip(),
                     "sentences": sentences_json(step.draft, step.first_held),
+                    "passages": [as_json(passage) for passage in step.passages],
                 }
             case Answered():
                 found["outcome"] = "quoted" if step.quoted else "answered"
                 found["sentences"] = sentences_json(step.draft, -1)
+                found["passages"] = [as_json(passage) for passage in step.passages]
     found["reply"] = found["reply"].strip()
     return found
 

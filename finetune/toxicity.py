@@ -130,6 +130,7 @@ def train_toxicity(
     probe_report = report(rows, teacher, "dev")
     print(f"probe: {headline(probe_report):.4f}")
 
+    _seed(recipe.seed)  # LoRA's A starts random
     adapted = add_lora(model, recipe.rank, recipe.alpha, recipe.dropout)
     start = trainable(adapted)
     train(
@@ -228,6 +229,12 @@ def _features(path: Path, model: Any, encoded: Encoded, rows: Sequence[Row]) -> 
         np.savez(partial, keys=keys, vectors=features)
         partial.replace(path)
     return features
+
+
+def _seed(seed: int) -> None:
+    import torch
+
+    torch.manual_seed(seed)
 
 
 def _set_head(model: Any, weights: Floats, biases: Floats) -> None:

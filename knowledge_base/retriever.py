@@ -39,7 +39,11 @@ class Ranked:
 class Retriever:
     """Thread-safe and synchronous; call it in a thread from async code."""
 
-    def __init__(self, store: SnapshotStore, encoder: TextEncoder) -> None:
+    def __init__(
+        self, store: SnapshotStore, encoder: TextEncoder, snapshot: str | None = None
+    ) -> None:
+        """``snapshot`` pins one by name; the default follows the pointer."""
+        self._pinned = store.load(snapshot) if snapshot else None
         self.store = store
         self.encoder = encoder
         self._memory: tuple[str, NDArray[np.float32]] | None = None
@@ -107,7 +111,7 @@ class Retriever:
 
     def snapshot(self) -> Snapshot:
         """The serving snapshot. Raises EncoderMismatch when another encoder built it."""
-        snapshot = self.store.current()
+        snapshot = self._pinned or self.store.current()
         if snapshot.encoder != self.encoder.name:
             raise EncoderMismatch(
                 f"snapshot {snapshot.name} was built with encoder {snapshot.encoder!r}, but "

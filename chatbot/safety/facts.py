@@ -229,9 +229,9 @@ def _factor(measured: str) -> Decimal:
 
 def _bounded(fact: Fact, text: str) -> Fact:
     if fact.kind == "number":
-        after = [w for w in words_of(text[fact.end : fact.end + 40])[:3] if len(w) > 1]
-        before = words_of(text[max(0, fact.start - 30) : fact.start])[-2:]
-        fact = replace(fact, near=frozenset(content_stems(" ".join([*before, *after]))))
+        beside = words_of(text[max(0, fact.start - 30) : fact.start])[-2:]
+        beside += words_of(text[fact.end : fact.end + 40])[:3]
+        fact = replace(fact, near=frozenset(content_stems(" ".join(beside))))
     if fact.kind not in _MEASURED | {"date", "time", "month"}:
         return fact
     before, after = text[max(0, fact.start - 32) : fact.start], text[fact.end : fact.end + 16]

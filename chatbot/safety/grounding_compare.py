@@ -32,6 +32,7 @@ FEATURES = (
 _CONTEXT_WEIGHT = 0.8  # a word of the title path supports nearly as well as one of the sentence
 _NEAR_COPY = 0.8  # above this share of shared words, a differing 'not' is no paraphrase
 _DISPLACED_BY = 0.12  # how much better another number's surroundings must fit the claim
+_BESIDE_CHARS = 45  # about seven words to each side of a number
 _ROW_MARGIN = 0.04  # in a table the words about a number are few
 _UNRELATED = 0.1  # below this share of the claim's words, a number stands somewhere else
 _NEGATION = re.compile(
@@ -54,6 +55,7 @@ _FINITE = re.compile(
     r"\b(?:is|are|was|were|be|can|could|will|would|may|must|should|do|does|did|has|have|had)\b",
     re.I,
 )
+_UNIT_STEMS = frozenset(stem(word) for word in ("day", "week", "month", "year", "hour", "minute"))
 _ADDRESSES = frozenset({"link", "email", "phone", "postcode", "code"})
 
 
@@ -133,6 +135,19 @@ def compare(
     return Comparison(tuple(problems), features, nearest)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """How well a fact's surroundings fit the claim, and those of its nearest rival."""
+
+    found: bool
+    agreeing: float
+    rival: Fact | None
+    rivals: float
+    margin: float
+    unrelated: bool
+    in_best: bool
+
+
 class _Facts:
     """Which facts of the claim the passage states, and in which connection."""
 
@@ -145,26 +160,44 @@ class _Facts:
         self.names_missing: list[Fact] = []
         self.names_displaced: list[Fact] = []
         self.context = 1.0
-        self.passage = passage
+        self.passage, self.best = passage, best
         self.spread = Counter(s for u in passage.units for scope in u.scopes for s in scope.stems)
         self.years = {f.value for f in passage.facts if f.kind == "number" and len(f.value) == 4}
+        self.named = {fact.value for fact in claim.facts if fact.kind == "name"}
         self.wanted = [fact for fact in claim.facts if fact.kind != "name"]
         for fact in self.wanted:
-            self._place(fact, claim, best)
+            self._place(fact, claim)
         for fact in claim.facts:
             if fact.kind == "name" and fact.value not in own_names:
                 self._name(fact, best)
 
-    def _place(self, fact: Fact, claim: Claim, best: Unit) -> None:
+    def _place(self, fact: Fact, claim: Claim) -> None:
         if fact.kind in _ADDRESSES:
             if not any(_same_address(fact, other) for other in self.passage.facts):
                 self._miss(fact, None)
             return
         if fact.kind in {"date", "month"} and fact.value[:4] in self.years:
             fact = replace(fact, value=f"?{fact.value[4:]}")  # 'until 30 November' in a 2026 offer
-        words = _scope_words(fact, claim)
-        agreeing, rivals = 0.0, 0.0
-        found = here = in_row = False
+        stood = [self._stand(fact, words) for words in _words_about(fact, claim)]
+        if not stood[0].found:
+            self._miss(fact, stood[0].rival)
+            return
+        self.context = min(self.context, *(place.agreeing for place in stood))
+        displaced = [p for p in stood if p.rival is not None and p.rivals > p.agreeing + p.margin]
+        if len(displaced) == len(stood) and displaced[0].rival is not None:
+            self.displaced.append(fact)
+            other = displaced[0].rival.text
+            self.problems.append(
+                f"“{fact.text}” belongs to something else; here the passage says “{other}”."
+            )
+        elif all(place.unrelated and not place.in_best for place in stood):
+            self.displaced.append(fact)
+            self.problems.append(f"“{fact.text}” stands in an unrelated sentence.")
+
+    def _stand(self, fact: Fact, words: frozenset[str]) -> _Place:
+        """Where the passage states the fact, and where another one of its kind."""
+        agreeing = rivals = 0.0
+        found = in_best = in_row = False
         rival: Fact | None = None
         for unit in self.passage.units:
             for scope in unit.scopes:
@@ -172,32 +205,24 @@ class _Facts:
                 if any(_agrees(fact, other, scope) for other in scope.facts):
                     found, agreeing = True, max(agreeing, fit)
                     in_row = in_row or scope.row
-                    here = here or unit is best
+                    in_best = in_best or unit is self.best
                     continue
-                near = [o for o in scope.facts if o.dimension == fact.dimension]
+                near = [other for other in scope.facts if _rivals(fact, other)]
                 if near and (rival is None or fit > rivals):
                     rival, rivals = near[0], fit
         if not found and any(fact.agrees(other) for other in self.passage.facts):
-            found = True  # in the title path, or across two clauses
-            agreeing = 1.0
-        if not found:
-            self._miss(fact, rival)
-            return
-        self.context = min(self.context, agreeing)
-        if rival is not None and rivals > agreeing + (_ROW_MARGIN if in_row else _DISPLACED_BY):
-            self.displaced.append(fact)
-            self.problems.append(
-                f"“{fact.text}” belongs to something else; here the passage says “{rival.text}”."
-            )
-        elif not here and len(words) >= 2 and agreeing < _UNRELATED:
-            self.displaced.append(fact)
-            self.problems.append(f"“{fact.text}” stands in an unrelated sentence.")
+            found, agreeing = True, 1.0  # in the title path, or across two clauses
+        margin = _ROW_MARGIN if in_row else _DISPLACED_BY
+        unrelated = len(words) >= 2 and agreeing < _UNRELATED
+        return _Place(found, agreeing, rival, rivals, margin, unrelated, in_best)
 
     def _fit(self, words: frozenset[str], scope: Scope, unit: Unit) -> float:
         """Share of the words about a number that stand around it, the telling ones first."""
         total = found = 0.0
         for word in words:
-            weight = 1.0 / max(1, self.spread[word]) ** 0.5
+            if word in _UNIT_STEMS:
+                continue
+            weight = (2.0 if word in self.named else 1.0) / max(1, self.spread[word]) ** 0.5
             total += weight
             if word in scope.stems:
                 found += weight
@@ -237,18 +262,29 @@ class _Facts:
             self.names_displaced.append(fact)
 
 
-def _scope_words(fact: Fact, claim: Claim) -> frozenset[str]:
-    """The claim's words about a fact: its clause, or the sentence where the clause is bare."""
-    for scope in claim.scopes:
-        if any(f.kind == fact.kind and f.value == fact.value for f in scope.facts):
-            return scope.stems or frozenset(claim.stems)
-    return frozenset(claim.stems)
+def _words_about(fact: Fact, claim: Claim) -> tuple[frozenset[str], ...]:
+    """The claim's words about a fact: its clause, and what stands right beside it."""
+    clause = next(
+        (s.stems for s in claim.scopes
+         if any(f.kind == fact.kind and f.value == fact.value for f in s.facts)),
+        frozenset[str](),
+    )  # fmt: skip
+    text = tidy(claim.text)
+    start, end = max(0, fact.start - _BESIDE_CHARS), fact.end + _BESIDE_CHARS
+    beside = frozenset(content_stems(text[start:end])) & frozenset(claim.stems)
+    whole = frozenset(claim.stems)
+    return (clause or whole, beside or whole)
 
 
 def _agrees(fact: Fact, other: Fact, scope: Scope) -> bool:
     """A bare number in a table agrees too: its unit stands in the head of the column."""
     bare = scope.row and other.kind == "number" and bool(fact.number)
     return fact.agrees(other) or (bare and fact.number == other.number)
+
+
+def _rivals(fact: Fact, other: Fact) -> bool:
+    opposed = fact.bound * other.bound < 0
+    return fact.dimension == other.dimension and (fact.value != other.value or opposed)
 
 
 def _same_address(fact: Fact, other: Fact) -> bool:

@@ -19,7 +19,13 @@ WORD_NUMBERS |= {
     for o, one in enumerate(_SMALL[1:10], 1)
     for glue in ("-", " ")
 }
-WORD_NUMBERS |= {"a hundred": 100, "one hundred": 100, "a thousand": 1000, "a dozen": 12}
+WORD_NUMBERS |= {
+    "a hundred": 100,
+    "one hundred": 100,
+    "a thousand": 1000,
+    "a dozen": 12,
+    "twice": 2,
+}
 _WORD_NUMBER = "|".join(sorted(WORD_NUMBERS, key=len, reverse=True))
 NUMBER = rf"(?:\d{{1,3}}(?:[, ]\d{{3}})+(?:\.\d+)?(?!\d)|\d+(?:[.,]\d+)?|\b(?:{_WORD_NUMBER})\b)"
 

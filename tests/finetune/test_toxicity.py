@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.torch import load_file
 
 from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
@@ -48,8 +49,8 @@ def write_csv(path: Path, rows: Sequence[Mapping[str, object]]) -> None:
 def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """The sets' files in small, with sentences of our own."""
     root = tmp_path_factory.mktemp("sets")
-    rude = [f"You are a {a} {word}" for word in INSULTS for a in ("real", "sad", "big", "loud")]
-    kind = [f"I like the {a} {word}" for word in THINGS for a in ("real", "sad", "big", "loud")]
+    rude = [f"You are a {a} {word}" for word in INSULTS for a in ("real", "sad", "big")]
+    kind = [f"I like the {a} {word}" for word in THINGS for a in ("real", "sad", "big")]
     both = [(text, 1) for text in rude] + [(text, 0) for text in kind]
     labels = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
     write_csv(
@@ -96,9 +97,9 @@ def data_root(tmp_path_factory: pytest.TempPathFactory) -> Path:
         "entry_id,text,type,label_gold,matched_id\n"
     )
     for name in ("banking77/train.csv", "clinc150/train.csv"):
-        questions = [f"Where is my {thing} order {n}?" for thing in THINGS for n in range(12)]
+        questions = [f"Where is my {thing} order {n}?" for thing in THINGS for n in range(6)]
         write_csv(root / name, [{"text": question} for question in questions])
-    bitext = [{"utterance": f"cancel the {thing} {n}"} for thing in THINGS for n in range(12)]
+    bitext = [{"utterance": f"cancel the {thing} {n}"} for thing in THINGS for n in range(6)]
     write_csv(root / "bitext_intent_ner/train.csv", bitext)
     return root
 
@@ -171,13 +172,14 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
     with pytest.raises(KeyboardInterrupt):
         train_toxicity(data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast)
     monkeypatch.setattr(toxicity_train, "_save", real)
-    resumed = train_toxicity(
+    train_toxicity(
         data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast, resume=True
     )
-    whole = trained[1]
-    assert resumed["test"]["jigsaw"]["toxic"] == pytest.approx(
-        whole["test"]["jigsaw"]["toxic"], abs=0.05
-    )
+    whole = load_file(trained[0] / "delta.safetensors")
+    resumed = load_file(tmp_path / "delta.safetensors")
+    assert whole.keys() == resumed.keys()
+    for name, tensor in whole.items():
+        assert (resumed[name].float() - tensor.float()).abs().max() < 0.02, name
 
 
 def test_resuming_with_another_recipe_is_refused(

@@ -1,0 +1,133 @@
+"""Command line of the offline training script: ``python -m finetune COMMAND --help``."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import sys
+from collections.abc import Callable
+from importlib import import_module
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.progress import Progress
+
+from chatbot.errors import DeskgateError
+from knowledge_base.errors import KnowledgeError
+
+app = typer.Typer(
+    help="From conversations to a better bot: prepare, train, evaluate, promote.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+evaluate = typer.Typer(help="Figures on labelled files.", no_args_is_help=True)
+app.add_typer(evaluate, name="evaluate")
+
+DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+
+# Trainers live in modules of their own; their options are declared beside them.
+COMMANDS = {
+    "prepare": ("finetune.answers_cli", "prepare_command"),
+    "answers": ("finetune.answers_cli", "answers_command"),
+    "promote": ("finetune.answers_cli", "promote_command"),
+    "rollback": ("finetune.answers_cli", "rollback_command"),
+    "list": ("finetune.answers_cli", "list_command"),
+    "router": ("finetune.router_cli", "router_command"),
+    "toxicity": ("finetune.toxicity", "toxicity_command"),
+    "grounding": ("finetune.grounding", "grounding_command"),
+    "screen": ("finetune.screen", "command"),
+}
+EVALUATIONS = {
+    "router": ("finetune.router_cli", "evaluate_router_command"),
+    "toxicity": ("finetune.toxicity_evaluate", "evaluate_toxicity_command"),
+    "grounding": ("finetune.grounding", "evaluate_grounding_command"),
+    "generation": ("finetune.answers_cli", "evaluate_generation_command"),
+}
+
+
+def _register(target: typer.Typer, commands: dict[str, tuple[str, str]]) -> None:
+    for name, (module, function) in commands.items():
+        command: Callable[..., Any] = getattr(import_module(module), function)
+        target.command(name)(command)
+
+
+@evaluate.command("retrieval")
+def evaluate_retrieval_command(
+    data: Annotated[Path, typer.Option(help='JSONL {"question", "articles", "history"?}.')],
+    snapshot: Annotated[str | None, typer.Option(help="Default: the serving one.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Recall, MRR and nDCG against a snapshot, the relevance floor off."""
+    from chatbot.settings import load_settings
+    from finetune.retrieval_eval import evaluate_retrieval
+    from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+    from knowledge_base.quiet import quiet_libraries
+    from knowledge_base.retriever import Retriever
+    from knowledge_base.store import SnapshotStore
+
+    quiet_libraries()
+    settings = load_settings(data_dir=data_dir)
+    store = SnapshotStore(settings.knowledge_dir)
+    encoder = TransformerEncoder(EncoderFiles(settings.encoder))
+    retriever = Retriever(store, encoder, snapshot=snapshot)
+    rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines() if line]
+    _print(evaluate_retrieval(rows, retriever), as_json)
+
+
+@evaluate.command("answers")
+def evaluate_answers_command(
+    data: Annotated[Path, typer.Option(help="JSONL with must, must_not, expect.")],
+    out: Annotated[Path | None, typer.Option(help="Every reply, one JSON object a line.")] = None,
+    as_json: AsJson = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Whole turns, gate included, judged by each row's own rules."""
+    from chatbot.loading import load_desk
+    from chatbot.prepare import prepare
+    from chatbot.settings import load_settings
+    from finetune.turns_eval import read_rows, run, write_replies
+
+    settings = load_settings(data_dir=data_dir)
+    rows = read_rows(data)
+    asyncio.run(prepare(settings))
+    with Progress(disable=as_json) as progress:
+        task = progress.add_task("turns", total=len(rows))
+
+        def report(done: int, total: int) -> None:
+            progress.update(task, completed=done)
+
+        found, judged = run(rows, lambda: load_desk(settings), report)
+    if out is not None:
+        write_replies(out, judged)
+    _print(found, as_json)
+
+
+def _print(figures: dict[str, Any], as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps(figures))
+        return
+    for name, value in figures.items():
+        typer.echo(f"{name:24} {value}")
+
+
+def main() -> None:
+    logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
+    _register(app, COMMANDS)
+    _register(evaluate, EVALUATIONS)
+    try:
+        app()
+    except DeskgateError as error:
+        typer.echo(f"error: {error.detail}", err=True)
+        sys.exit(2)
+    except (KnowledgeError, ValueError, OSError) as error:
+        typer.echo(f"error: {error}", err=True)
+        sys.exit(2)
+
+
+if __name__ == "__main__":
+    main()
