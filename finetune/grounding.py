@@ -21,7 +21,8 @@ from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
 from chatbot.safety.grounding import evidence_text, verbatim
-from chatbot.safety.grounding_compare import FEATURES, Claim, Comparison, compare
+from chatbot.safety.grounding_claim import Claim
+from chatbot.safety.grounding_compare import FEATURES, Comparison, compare
 from chatbot.safety.grounding_head import FORMAT, MANIFEST, TENSORS, GroundingHead, Manifest
 from chatbot.safety.grounding_units import read_passage
 from finetune.grounding_rows import GroundingRow, counted, read_rows

@@ -9,7 +9,8 @@ from pathlib import Path
 
 from chatbot.answering.plain import plain_text
 from chatbot.safety.facts import Fact, find_facts
-from chatbot.safety.grounding_compare import Claim, compare
+from chatbot.safety.grounding_claim import Claim
+from chatbot.safety.grounding_compare import compare
 from chatbot.safety.grounding_units import read_passage
 from chatbot.types import Passage
 from finetune.grounding_corrupt import CORRUPTIONS, HELD_OUT, Pool, corrupted, units_of

@@ -17,7 +17,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.safety.gate import Candidate, CheckResult
-from chatbot.safety.grounding_compare import Claim, Comparison, compare
+from chatbot.safety.grounding_claim import Claim
+from chatbot.safety.grounding_compare import Comparison, compare
 from chatbot.safety.grounding_head import GroundingHead, shared_head
 from chatbot.safety.grounding_units import PassageUnits, joined, read_passage
 from chatbot.safety.grounding_words import stem
