@@ -20,20 +20,18 @@ import typer
 from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
-from chatbot.safety.grounding import evidence_text, verbatim
-from chatbot.safety.grounding_claim import Claim
-from chatbot.safety.grounding_compare import FEATURES, Comparison, compare
+from chatbot.safety.grounding_compare import FEATURES
 from chatbot.safety.grounding_head import FORMAT, MANIFEST, TENSORS, GroundingHead, Manifest
-from chatbot.safety.grounding_units import read_passage
-from finetune.grounding_rows import GroundingRow, counted, read_rows
+from finetune.grounding_evaluate import Read, evaluate_grounding, evaluated, read
+from finetune.grounding_rows import GroundingRow, counted
 from knowledge_base.encoder import DEFAULT_ENCODER, EncoderFiles
+
+__all__ = ["Recipe", "evaluate_grounding", "grounding_command", "load_recipe", "train_grounding"]
 
 FALSE_SUPPORT_COST = 2.0  # a wrong claim that passes, counted in true sentences dropped
 VETOED_SHARE = 0.35  # of the rows that hard facts decide anyway, kept to learn from
 COPIES_SHARE = 0.5  # of the sentences taken word for word: the easiest rows
 HUMAN_WEIGHT = 3.0  # of a person's sentence beside one that was made by a rule
-EVALUATED_AT_ONCE = 32  # rows of one forward pass
-TEST_ROWS = 4000  # drawn at random for the figures
 METRICS = "metrics.json"
 
 
@@ -45,16 +43,8 @@ class Recipe:
     seed: int = 7
     most_rows: int = 9_000
     """Of the training rows, drawn at random: two epochs take about 8 minutes on two cores."""
-
-
-@dataclass(frozen=True, slots=True)
-class Read:
-    """A row with what the rules see in it."""
-
-    row: GroundingRow
-    claim: Claim
-    compared: Comparison
-    evidence: str
+    dev_rows: int = 3000
+    test_rows: int = 4000
 
 
 def train_grounding(
@@ -90,41 +80,26 @@ def train_grounding(
         seed=recipe.seed, resume=resume,
     )  # fmt: skip
 
-    dev = [item for item in map(read, by_split["dev"]) if not item.compared.problems]
+    drawn = rng.sample(by_split["dev"], k=min(recipe.dev_rows, len(by_split["dev"])))
+    dev = [item for item in map(read, drawn) if not item.compared.problems]
     dev_logits = logits(model, files, [Pair(i.claim.text, i.evidence, i.row.label) for i in dev])
     manifest = _joined(dev, dev_logits, recipe, files)
     _write(out, manifest, model.tensors())
 
     head = GroundingHead.load(out, files)
-    tested = by_split["test"]
+    tested = rng.sample(by_split["test"], k=min(recipe.test_rows, len(by_split["test"])))
     figures = {
         "train_rows": len(pairs),
         "train_kinds": counted(i.row for i in learned),
         "data_sha256": _digest(by_split["train"]),
         "recipe": asdict(recipe),
         "threshold": manifest.threshold,
-        "dev": _evaluated(head, by_split["dev"]),
-        "test": _evaluated(head, rng.sample(tested, k=min(TEST_ROWS, len(tested)))),
+        "dev": evaluated(head, drawn),
+        "test": evaluated(head, tested),
     }
     (out / METRICS).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
     write_card(out, figures)
     return figures
-
-
-def read(row: GroundingRow) -> Read:
-    """What serving would compute of a row before the network is asked."""
-    passage = read_passage(row.passage)
-    claim = Claim.of(row.claim)
-    compared = compare(claim, passage)
-    return Read(row, claim, compared, evidence_text(passage, compared))
-
-
-def evaluate_grounding(model_dir: Path, rows: Sequence[GroundingRow]) -> dict[str, Any]:
-    """Balanced accuracy, recall of supported claims and false support, over all and by kind.
-
-    ``rows`` as ``finetune.grounding_rows.read_rows`` gives them.
-    """
-    return _evaluated(GroundingHead.load(model_dir, EncoderFiles(DEFAULT_ENCODER)), rows)
 
 
 def grounding_command(
@@ -140,26 +115,6 @@ def grounding_command(
     figures = train_grounding(data_root, out, load_recipe(config, seed), resume=resume)
     print(json.dumps(figures["test"]["headline"], indent=1))
     print(f"written to {out}")
-
-
-def evaluate_grounding_command(
-    data: Annotated[
-        Path, typer.Option(help="JSONL: claim, passage {title,heading,text}, supported.")
-    ],
-    model: Annotated[Path | None, typer.Option(help="Folder of a head; default: served.")] = None,
-    as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
-) -> None:
-    """Measure the grounding check on labelled rows."""
-    from chatbot.safety.grounding import WEIGHTS
-
-    figures = evaluate_grounding(model or WEIGHTS, read_rows(data))
-    if as_json:
-        print(json.dumps(figures))
-        return
-    for name, value in figures["headline"].items():
-        print(f"{name:32} {value:.4f}" if isinstance(value, float) else f"{name:32} {value}")
-    for mistake in figures["mistakes"]:
-        print(f"- {'dropped' if mistake['supported'] else 'passed'}: {mistake['claim']}")
 
 
 def load_recipe(path: Path | None, seed: int | None = None) -> Recipe:
@@ -209,74 +164,6 @@ def _joined(
         weights=tuple(map(float, model.coef_[0])), bias=float(model.intercept_[0]),
         threshold=round(float(steps[int(np.argmin(costs))]), 3),
     )  # fmt: skip
-
-
-def _evaluated(head: GroundingHead, rows: Sequence[GroundingRow]) -> dict[str, Any]:
-    from finetune.grounding_corrupt import HELD_OUT
-
-    passed: dict[str, list[bool]] = {}
-    labels: dict[str, int] = {}
-    mistakes: list[dict[str, Any]] = []
-    for item, score in _scored(head, rows):
-        row, supported = item.row, score >= head.threshold
-        passed.setdefault(row.kind, []).append(supported)
-        labels[row.kind] = row.label
-        if supported != bool(row.label):
-            mistakes.append(
-                {"claim": row.claim, "supported": bool(row.label), "kind": row.kind,
-                 "score": round(score, 3), "problems": item.compared.problems,
-                 "passage": row.passage.text[:300]}
-            )  # fmt: skip
-
-    def rate(wanted: Sequence[str]) -> float | None:
-        found = [value for kind in wanted for value in passed.get(kind, ())]
-        return round(sum(found) / len(found), 4) if found else None
-
-    true = [kind for kind in passed if labels[kind]]
-    false = [kind for kind in passed if not labels[kind]]
-    unseen = [kind for kind in false if kind.split(":")[-1] in HELD_OUT]
-    human = [kind for kind in false if kind.startswith("human:")]
-    headline: dict[str, Any] = {
-        "n": len(rows),
-        "recall_supported": rate(true),
-        "false_support": rate(false),
-        "balanced_accuracy": _balanced(rate(true), rate(false)),
-        "balanced_accuracy_unseen_types": _balanced(rate(true), rate(unseen)),
-        "human_recall": rate(["human"]),
-        "human_balanced_accuracy": _balanced(rate(["human"]), rate(human)),
-        "paraphrase_recall": rate([k for k in true if k != "copy"]),
-    }
-    return {
-        "headline": {name: value for name, value in headline.items() if value is not None},
-        "passed_by_kind": {
-            kind: [round(sum(v) / len(v), 4), len(v), labels[kind]]
-            for kind, v in sorted(passed.items())
-        },
-        "mistakes": mistakes[:: max(1, len(mistakes) // 60)],
-    }
-
-
-def _scored(head: GroundingHead, rows: Sequence[GroundingRow]) -> list[tuple[Read, float]]:
-    """What ``GroundingChecker.check`` gives with the row's one passage, in large batches."""
-    items = [read(row) for row in rows]
-    asked = [i for i, item in enumerate(items) if not item.compared.problems]
-    asked.sort(key=lambda i: len(items[i].row.claim) + len(items[i].evidence))
-    scores = [0.0] * len(items)
-    for start in range(0, len(asked), EVALUATED_AT_ONCE):
-        part = asked[start : start + EVALUATED_AT_ONCE]
-        found = head.logits([(items[i].claim.text, items[i].evidence) for i in part])
-        for i, logit in zip(part, found, strict=True):
-            scores[i] = head.probability(float(logit), items[i].compared.features)
-    for i, item in enumerate(items):
-        if verbatim(item.claim, read_passage(item.row.passage)):
-            scores[i] = 1.0
-    return list(zip(items, scores, strict=True))
-
-
-def _balanced(recall: float | None, false_support: float | None) -> float | None:
-    if recall is None or false_support is None:
-        return None
-    return round((recall + 1 - false_support) / 2, 4)
 
 
 def _write(out: Path, manifest: Manifest, tensors: dict[str, Any]) -> None:

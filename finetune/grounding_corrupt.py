@@ -15,54 +15,18 @@ from chatbot.answering.plain import plain_text
 from chatbot.answering.sentences import split_sentences
 from chatbot.safety.facts import Fact, find_facts
 from chatbot.safety.grounding_words import COUNTRIES, content_stems, tidy
+from finetune.grounding_mistakes import (
+    ADDED_CONDITIONS,
+    ADDITIONS,
+    ANTONYMS,
+    COMPARATORS,
+    QUANTIFIERS,
+    UNITS,
+)
 from finetune.grounding_rows import Text
 
 HELD_OUT = frozenset({"unit", "comparator", "antonym", "mixed", "quantifier"})
 
-_UNITS = (
-    ("working days", "days"), ("days", "weeks"), ("hours", "days"), ("minutes", "hours"),
-    ("months", "years"), ("weeks", "months"), ("kg", "g"), ("cm", "mm"), ("£", "€"), ("€", "£"),
-    ("$", "£"), ("points", "pounds"), ("km", "miles"), ("month", "year"), ("day", "week"),
-)  # fmt: skip
-_COMPARATORS = (
-    ("within", "after"), ("up to", "more than"), ("at least", "at most"), ("before", "after"),
-    ("after", "before"), ("more than", "less than"), ("over", "under"), ("under", "over"),
-    ("or more", "or less"), ("until", "from"), ("no more than", "at least"), ("from", "up to"),
-    ("longer than", "shorter than"), ("by", "after"), ("maximum", "minimum"),
-)  # fmt: skip
-_ANTONYMS = (
-    ("free", "chargeable"), ("free", "extra"), ("accepts", "refuses"), ("accept", "refuse"),
-    ("allowed", "forbidden"), ("open", "closed"), ("available", "unavailable"),
-    ("include", "exclude"), ("includes", "excludes"), ("included", "excluded"),
-    ("possible", "impossible"), ("cheap", "expensive"), ("online", "offline"),
-    ("new", "used"), ("same", "different"), ("inside", "outside"), ("valid", "expired"),
-    ("always", "never"), ("never", "always"), ("full", "partial"), ("cold", "hot"),
-    ("dry", "wet"), ("first", "last"), ("faster", "slower"), ("keep", "lose"), ("with", "without"),
-    ("required", "optional"), ("welcome", "turned away"), ("refundable", "non-refundable"),
-    ("unworn", "worn"), ("earlier", "later"), ("early", "late"), ("public", "private"),
-)  # fmt: skip
-_QUANTIFIERS = (
-    ("some", "all"), ("usually", "always"), ("most", "all"), ("may", "must"), ("can", "must"),
-    ("sometimes", "always"), ("all", "some"), ("any", "no"), ("only", "also"), ("both", "neither"),
-    ("must", "need not"), ("every", "no"), ("one", "any"), ("many", "all"), ("each", "no"),
-)  # fmt: skip
-_ADDITIONS = (
-    "and it is free for students", "and you also get a voucher", "on every day of the year",
-    "even without a receipt", "for any reason", "and we pay the return postage",
-    "with no extra charge", "also at weekends", "and it takes only a few minutes",
-    "and a manager will call you", "in every country", "and you get double points",
-    "with a lifetime guarantee", "and the second one is half price", "by phone or by post",
-    "and nothing has to be signed", "even after opening the package", "in all our stores",
-    "and you are refunded the same day", "as long as you have the app", "for members only",
-    "and pets stay for free", "with breakfast included", "around the clock",
-    "and children under 12 pay half", "but only in the summer", "and a deposit is not needed",
-    "if you book in advance", "and parking is included", "when you pay in cash",
-)  # fmt: skip
-_ADDED_CONDITIONS = (
-    "only if you are a member", "unless it is a weekend", "only with the original receipt",
-    "but only for new customers", "only in the morning", "unless you paid by card",
-    "only if you ask a manager first", "except in August", "only for orders over £200",
-)  # fmt: skip
 _CONDITION = re.compile(
     r",? (?:unless|only if|if|except|as long as|provided(?: that)?|but not|but only)\b[^,.;]*", re.I
 )
@@ -196,13 +160,13 @@ def condition(claim: str, text: Text, pool: Pool, rng: random.Random) -> str | N
             return claim.replace(found[0], turned, 1)
         if re.search(r"unless|except|but not", found[0], re.IGNORECASE):
             return claim.replace(found[0], "", 1)
-    return _added(claim, rng.choice(_ADDED_CONDITIONS))
+    return _added(claim, rng.choice(ADDED_CONDITIONS))
 
 
 def addition(claim: str, text: Text, pool: Pool, rng: random.Random) -> str | None:
     """Something plausible that the passage does not say, at the end."""
     if rng.random() < 0.7:
-        return _added(claim, rng.choice(_ADDITIONS))
+        return _added(claim, rng.choice(ADDITIONS))
     other = units_of(rng.choice(text.neighbours or (rng.choice(pool.texts).passage,)).text)
     if not other:
         return None
@@ -256,7 +220,7 @@ def comparator(claim: str, text: Text, pool: Pool, rng: random.Random) -> str | 
     """A bound turned round; only one that stands before a fact ('after 60 days')."""
     facts = [f for f in find_facts(claim) if f.number or f.kind in {"date", "time", "month"}]
     found = []
-    for old, new in _COMPARATORS:
+    for old, new in COMPARATORS:
         for match in re.finditer(rf"\b{re.escape(old)}\b", claim, re.IGNORECASE):
             if any(
                 0 <= f.start - match.end() <= 2 or 0 <= match.start() - f.end <= 1 for f in facts
@@ -277,10 +241,10 @@ CORRUPTIONS: dict[str, Corruption] = {
     "condition": condition,
     "addition": addition,
     "exchanged": exchanged,
-    "unit": _swapper(_UNITS),
+    "unit": _swapper(UNITS),
     "comparator": comparator,
-    "antonym": _swapper(_ANTONYMS),
-    "quantifier": _swapper(_QUANTIFIERS),
+    "antonym": _swapper(ANTONYMS),
+    "quantifier": _swapper(QUANTIFIERS),
     "mixed": mixed,
 }
 

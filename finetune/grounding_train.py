@@ -34,20 +34,36 @@ class Pair:
     label: int
 
 
+class Adapted(nn.Module):
+    """A frozen linear layer beside a trained product of two small matrices (LoRA)."""
+
+    def __init__(self, linear: nn.Linear, rank: int, scale: float) -> None:
+        super().__init__()
+        self.linear, self.scale = linear, scale
+        self.down = nn.Parameter(torch.empty(rank, linear.in_features))
+        self.up = nn.Parameter(torch.zeros(linear.out_features, rank))
+        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
+
+    def forward(self, inputs: Tensor) -> Tensor:
+        low = nn.functional.linear(inputs, self.down)
+        plain: Tensor = self.linear(inputs)
+        return plain + self.scale * nn.functional.linear(low, self.up)
+
+
 class CrossEncoder(nn.Module):
-    """The encoder with LoRA layers (peft) and a linear output on first token and mean."""
+    """The encoder with every linear layer of its blocks adapted, and one linear output on
+    first token and mean."""
 
     def __init__(self, files: EncoderFiles, rank: int, alpha: int) -> None:
-        from peft import LoraConfig, get_peft_model
-
         super().__init__()
-        base = files.model()
-        hidden = int(base.config.hidden_size)
-        config = LoraConfig(
-            r=rank, lora_alpha=alpha, target_modules="all-linear", lora_dropout=0.05
-        )
-        self.encoder: Any = get_peft_model(base, config)
-        self.out = nn.Linear(2 * hidden, 1)
+        self.encoder: Any = files.model().requires_grad_(False)
+        self.adapted: dict[str, Adapted] = {}
+        for name, layer in list(self.encoder.named_modules()):
+            if isinstance(layer, nn.Linear) and ".layer." in name:
+                parent, _, own = name.rpartition(".")
+                self.adapted[name] = Adapted(layer, rank, alpha / rank)
+                setattr(self.encoder.get_submodule(parent), own, self.adapted[name])
+        self.out = nn.Linear(2 * int(self.encoder.config.hidden_size), 1)
 
     def forward(self, batch: Any) -> Tensor:
         """Logits, shape (pairs,)."""
@@ -59,12 +75,9 @@ class CrossEncoder(nn.Module):
     def tensors(self) -> dict[str, Tensor]:
         """What serving merges: ``<layer>.down``, ``<layer>.up`` and ``out``, fp16."""
         found: dict[str, Tensor] = {}
-        for name, value in self.encoder.state_dict().items():
-            layer = name.removeprefix("base_model.model.").split(".lora_")[0]
-            if ".lora_A." in name:
-                found[f"{layer}.down"] = value.half().contiguous()
-            elif ".lora_B." in name:
-                found[f"{layer}.up"] = value.half().contiguous()
+        for name, layer in self.adapted.items():
+            found[f"{name}.down"] = layer.down.detach().half().contiguous()
+            found[f"{name}.up"] = layer.up.detach().half().contiguous()
         found["out"] = torch.cat([self.out.weight[0], self.out.bias]).detach().half()
         return found
 

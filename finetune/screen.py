@@ -342,7 +342,9 @@ def _card(metrics: dict[str, Any], seed: int) -> str:
         f"{tone['within_one_step']}.",
         "",
         "Limits: English, with a few rows in other languages; a few hundred rows by one writer, so",
-        "real traffic will differ. A threat to sue or to leave is anger, not a threat.",
+        "real traffic will differ. A threat to sue or to leave is anger, not a threat. The crisis",
+        "rules and extra rows were written by someone who had read all of crisis.jsonl, so its",
+        "test figure is not independent; the extra injection rows were written without the test.",
         "",
     ]
     return "\n".join(lines)

@@ -56,17 +56,13 @@ CUSTOMER = Cost(
         "contrast_": 0.1,
     },
 )
+# What a bot drafts is mostly a sentence of an article; holding a right answer makes a customer
+# wait for nothing, several sentences an answer.
 BOT = Cost(
-    false_flag=1.0,
-    limit=0.2,
+    false_flag=10.0,
+    limit=0.003,
     categories=CATEGORIES,
-    good={
-        "article": 0.35,
-        "contrast_bot_side_ok": 0.1,
-        "contrast_": 0.3,
-        "support_": 0.1,
-        "hatemoji": 0.15,
-    },
+    good={"article": 0.75, "contrast_bot_side_ok": 0.15, "contrast_support_": 0.1},
     bad={"contrast_": 0.45, "hatemoji": 0.25, "jigsaw": 0.15, "attitude_": 0.1, "davidson": 0.05},
 )
 GRID = np.round(np.concatenate([np.arange(0.05, 0.96, 0.02), np.arange(0.96, 1.0, 0.005)]), 4)

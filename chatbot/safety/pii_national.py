@@ -6,7 +6,6 @@ alone), so ``load_recognisers`` is called once at the start rather than in the f
 Source: https://microsoft.github.io/presidio/analyzer/
 """
 
-
 from __future__ import annotations
 
 import re
