@@ -243,6 +243,8 @@ class _Answer:
 
     async def _end(self) -> Steps:
         if self.held:
+            if not self.draft.sentences:
+                await self._draft_quote()
             yield self._held()
             return
         if self.claims == 0:
@@ -269,6 +271,13 @@ class _Answer:
             sentence = Sentence(disclaimer, SentenceKind.COURTESY, separator="\n")
             yield SentenceReleased(released, sentence, Decision(Verdict.RELEASE))
         yield Answered(self.route, self.draft, self.passages, quoted=self.quoted)
+
+    async def _draft_quote(self) -> None:
+        """A reviewer who must answer anyway gets the nearest words of an article to start from."""
+        quote = await self._quote()
+        if quote is not None:
+            async for _ in self._judge(quote):
+                pass
 
     async def _quote(self) -> Sentence | None:
         """When no sentence of the model stands: the passage's own words."""

@@ -22,11 +22,24 @@ from numpy.typing import NDArray
 from chatbot.errors import SetupError
 from chatbot.safety.grounding_compare import FEATURES
 from chatbot.safety.grounding_head import FORMAT, MANIFEST, TENSORS, GroundingHead, Manifest
-from finetune.grounding_evaluate import Read, evaluate_grounding, evaluated, read
+from finetune.grounding_evaluate import (
+    Read,
+    evaluate_grounding,
+    evaluate_grounding_command,
+    evaluated,
+    read,
+)
 from finetune.grounding_rows import GroundingRow, counted
 from knowledge_base.encoder import DEFAULT_ENCODER, EncoderFiles
 
-__all__ = ["Recipe", "evaluate_grounding", "grounding_command", "load_recipe", "train_grounding"]
+__all__ = [
+    "Recipe",
+    "evaluate_grounding",
+    "evaluate_grounding_command",
+    "grounding_command",
+    "load_recipe",
+    "train_grounding",
+]
 
 FALSE_SUPPORT_COST = 2.0  # a wrong claim that passes, counted in true sentences dropped
 VETOED_SHARE = 0.35  # of the rows that hard facts decide anyway, kept to learn from

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import warnings
 
 
 def quiet_libraries() -> None:
@@ -11,6 +12,8 @@ def quiet_libraries() -> None:
     Costs the import of transformers: call it where a model is about to be loaded.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # forks would warn about threads
+    # Raised inside transformers when peft merges an adapter; nothing of ours uses the old name.
+    warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     from transformers.utils import logging
 
     logging.disable_progress_bar()  # type: ignore[no-untyped-call]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 
 from chatbot.answering.plain import plain_text
@@ -9,6 +10,7 @@ from chatbot.answering.sentences import split_sentences
 from chatbot.types import Passage, Sentence, SentenceKind
 from knowledge_base.encoder import TextEncoder
 
+_BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 LOOKED_AT = 2  # below the second passage a quotation answers the question too rarely
 MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
@@ -22,11 +24,12 @@ def best_quote(question: str, passages: Sequence[Passage], encoder: TextEncoder)
     pieces = [
         (number, sentence)
         for number, passage in enumerate(passages[:LOOKED_AT], start=1)
-        for sentence in split_sentences(plain_text(passage.text))
-        if MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
+        for raw in split_sentences(plain_text(passage.text))
+        if (sentence := _BULLET.sub("", raw.strip()))
+        and MIN_WORDS <= len(sentence.split()) <= MAX_WORDS
     ]
     if not pieces:
         return None
     vectors = encoder.embed([question, *(sentence for _, sentence in pieces)])
     number, text = pieces[int((vectors[1:] @ vectors[0]).argmax())]
-    return Sentence(text.strip(), SentenceKind.CLAIM, (number,))
+    return Sentence(text, SentenceKind.CLAIM, (number,))
