@@ -19,7 +19,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.answering.base_model import base_digest
-from chatbot.answering.served import CONFIG, MANIFEST, WEIGHTS
+from chatbot.answering.served import CONFIG, MANIFEST, WEIGHTS, check_adapter
 from chatbot.errors import SetupError
 from finetune.answers_batches import BranchCollator, encode_groups
 from finetune.answers_card import card_text
@@ -75,18 +75,20 @@ def train_answers(
     *,
     base: Path,
     dev: Sequence[AnswerRow] = (),
+    start: Path | None = None,
     resume: bool = False,
     seed: int | None = None,
 ) -> dict[str, Any]:
     """Trains on ``rows`` and writes the adapter (fp16), manifest.json, metrics.json, card.md.
 
     ``base`` is the folder of ``prepare_base_model``. Checkpoints lie in ``out/checkpoints``
-    until the end; with ``resume`` the last one is continued. Returns the metrics. Raises
+    until the end; with ``resume`` the last one is continued. ``start`` is an adapter of the
+    same base and rank to go on from, instead of a new one. Returns the metrics. Raises
     SetupError for rows that do not fit, a loss that is not a number, or too little memory.
     """
     import torch
     from datasets import Dataset
-    from peft import LoraConfig
+    from peft import LoraConfig, PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl.trainer.sft_config import SFTConfig
     from trl.trainer.sft_trainer import SFTTrainer
@@ -97,7 +99,20 @@ def train_answers(
     encoded, too_long = _encoded(tokenizer, rows, recipe.max_tokens)
     dev_encoded = _encoded(tokenizer, dev, recipe.max_tokens)[0] if dev else []
     torch.manual_seed(recipe.seed)
-    model = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
+    lora: LoraConfig | None = None
+    if start is None:
+        lora = LoraConfig(
+            r=recipe.rank,
+            lora_alpha=recipe.alpha,
+            lora_dropout=recipe.dropout,
+            target_modules="all-linear",
+            task_type="CAUSAL_LM",
+        )
+    else:
+        if (found := check_adapter(start, base).rank) != recipe.rank:
+            raise SetupError(f"{start} has rank {found}; set rank = {found} in the recipe")
+        model = PeftModel.from_pretrained(model, str(start), is_trainable=True)
     steps = math.ceil(len(encoded) / (recipe.batch_size * recipe.accumulate) * recipe.epochs)
     cuda = torch.cuda.is_available()
     arguments = SFTConfig(
@@ -134,13 +149,7 @@ def train_answers(
         eval_dataset=Dataset.from_list(dev_encoded) if dev_encoded else None,
         processing_class=tokenizer,
         data_collator=BranchCollator(tokenizer.pad_token_id),
-        peft_config=LoraConfig(
-            r=recipe.rank,
-            lora_alpha=recipe.alpha,
-            lora_dropout=recipe.dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
-        ),
+        peft_config=lora,
     )
     started = time.monotonic()
     try:
@@ -175,6 +184,7 @@ def train_answers(
         "data_sha256": data_digest(rows),
         "recipe": asdict(recipe),
         "rank": recipe.rank,
+        "started_from": None if start is None else check_adapter(start, base).digest,
     }
     save_adapter(trainer.model, out, about, metrics)
     shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)

@@ -52,6 +52,9 @@ def answers_command(
     out: Annotated[Path, typer.Option(help="Folder of the adapter and its checkpoints.")],
     dev: Annotated[list[Path] | None, typer.Option(help="Rows for the dev loss only.")] = None,
     config: Annotated[Path | None, typer.Option(help="A recipe.toml with [answers].")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="An adapter to go on from, instead of a new one.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     seed: Annotated[int | None, typer.Option(help="Overrides the recipe's seed.")] = None,
     data_dir: DataDir = None,
@@ -64,7 +67,9 @@ def answers_command(
     recipe = load_recipe(config)
     rows, dev_rows = read_rows(data), read_rows(dev or [])
     base = prepare_base_model(_settings(data_dir))
-    metrics = train_answers(recipe, rows, out, base=base, dev=dev_rows, resume=resume, seed=seed)
+    metrics = train_answers(
+        recipe, rows, out, base=base, dev=dev_rows, start=start, resume=resume, seed=seed
+    )
     metrics.pop("losses")
     print(json.dumps(metrics, indent=1))
     print(f"written to {out}; serve it with 'python -m finetune promote {out} --as NAME'")

@@ -62,7 +62,7 @@ def answer_groups(
 ) -> list[list[AnswerRow]]:
     """Lists of rows that share their passages, in random order."""
     copies, synthetic, faq, help_articles = counts
-    groups = synthetic_groups(synthetic, seed + 7)
+    groups = synthetic_groups(synthetic, seed + 7, rows_per_group=9)
     questions = company / "questions"
     if copies and (questions / "train.jsonl").exists():
         trained = held_out_articles([questions / "train.jsonl"])

@@ -138,9 +138,11 @@ def _single(
     kind = "steps" if "\n" in fact.sentence else "lookup"
     question = _dressed(rng.choice(fact.questions), rng)
     others = [other for other in page.facts if other is not fact and "\n" not in other.sentence]
+    if fact.follow:
+        others = [other for other in others if other.follow]
     history: tuple[HistoryMessage, ...] = ()
     if others and rng.random() < _FOLLOW * (3 if fact.follow else 1):
-        earlier = rng.choice([o for o in others if o.follow] if fact.follow else others)
+        earlier = rng.choice(others)
         history = (
             HistoryMessage("customer", rng.choice(earlier.questions)),
             HistoryMessage("bot", earlier.sentence),
