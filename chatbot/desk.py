@@ -32,6 +32,7 @@ from chatbot.types import (
 from chatbot.workers import Workers
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import KnowledgeError
+from knowledge_base.query import search_queries
 from knowledge_base.retriever import Retriever
 
 if TYPE_CHECKING:
@@ -67,17 +68,28 @@ class Desk:
         self, text: str, history: Sequence[HistoryMessage], known: Mapping[str, str]
     ) -> tuple[Screening, Route]:
         """One pass of the router's model, then screen and declared policy."""
+        spoken = [(message.role, message.text) for message in history]
         prediction, screening = await self.workers.run(
-            self._read, text, known, deadline_s=self.stage_deadline_s
+            self._read, text, known, spoken, deadline_s=self.stage_deadline_s
         )
         route = self.routes.decide(
             screening, prediction, history, company_language=self.company.language
         )
         return screening, route
 
-    def _read(self, text: str, known: Mapping[str, str]) -> tuple[Prediction, Screening]:
-        prediction = self.router.predict([text])[0]
-        return prediction, self.screener.screen(text, prediction, known)
+    def _read(
+        self, text: str, known: Mapping[str, str], spoken: Sequence[tuple[str, str]] = ()
+    ) -> tuple[Prediction, Screening]:
+        """A follow-up that says too little by itself is routed with the turn before it."""
+        *joined, _ = search_queries(spoken, text)
+        prediction, *others = self.router.predict([text, *joined])
+        screening = self.screener.screen(text, prediction, known)
+        for other in others:
+            if prediction.confidence < self.router.bands.act and (
+                other.confidence > prediction.confidence
+            ):
+                prediction = replace(other, entities=prediction.entities)
+        return prediction, screening
 
     def labels(self, route: Route) -> tuple[str, str]:
         """How routes.toml names the two likeliest intents, for a question back; '' if unnamed."""

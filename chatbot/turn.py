@@ -125,7 +125,7 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
     passages = tuple(await desk.retrieve(queries, PASSAGES, request.audiences))
     if not passages:
         related = await desk.retrieve(queries, RELATED, request.audiences, floor=False)
-        yield Replied(release_static("abstain", desk.company.texts), tuple(related))
+        yield _nothing_found(route, desk, tuple(related))
         return
 
     answer = _Answer(request, desk, screening, route, passages, queries[0])
@@ -156,6 +156,13 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Replied | Ha
             return Replied(release_static("clarify_between", texts, labels))
         return Replied(release_static("clarify", texts))
     return None
+
+
+def _nothing_found(route: Route, desk: Desk, related: tuple[Passage, ...]) -> Replied:
+    """The honest text; or the question for what is missing, where the route names one."""
+    if route.missing_slot and route.template:
+        return Replied(release_static(route.template, desk.company.texts))
+    return Replied(release_static("abstain", desk.company.texts), related)
 
 
 class _Answer:
@@ -250,9 +257,7 @@ class _Answer:
         if self.claims == 0:
             quote = None if self.abstained else await self._quote()
             if quote is None:
-                yield Replied(
-                    release_static("abstain", self.desk.company.texts), self.passages[:RELATED]
-                )
+                yield _nothing_found(self.route, self.desk, self.passages[:RELATED])
                 return
             self.quoted = True
             async for step in self._judge(quote):
@@ -261,9 +266,7 @@ class _Answer:
                 yield self._held()
                 return
             if self.claims == 0:
-                yield Replied(
-                    release_static("abstain", self.desk.company.texts), self.passages[:RELATED]
-                )
+                yield _nothing_found(self.route, self.desk, self.passages[:RELATED])
                 return
         disclaimer = self.desk.disclaimer(self.route.intent)
         if disclaimer and disclaimer not in self.before:

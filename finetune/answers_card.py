@@ -34,6 +34,11 @@ def card_text(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         f"- Training: `python -m finetune answers --seed {recipe['seed']}`: {metrics['steps']} "
         f"steps of {batch} groups, learning rate {recipe['learning_rate']:g} "
         f"({recipe['schedule']}), {metrics['minutes']} minutes on a shared 2-core CPU.",
+        *(
+            [f"- Started from adapter `{about['started_from']}` of the same kind of data."]
+            if about.get("started_from")
+            else []
+        ),
         f"- Loss on the answers: {metrics['loss_first']} at the start, {metrics['loss_last']} "
         "at the end.",
         "",

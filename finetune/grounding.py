@@ -27,6 +27,7 @@ from finetune.grounding_evaluate import (
     evaluate_grounding,
     evaluate_grounding_command,
     evaluated,
+    logits,
     read,
 )
 from finetune.grounding_rows import GroundingRow, counted
@@ -46,6 +47,7 @@ VETOED_SHARE = 0.35  # of the rows that hard facts decide anyway, kept to learn 
 COPIES_SHARE = 0.5  # of the sentences taken word for word: the easiest rows
 HUMAN_WEIGHT = 3.0  # of a person's sentence beside one that was made by a rule
 METRICS = "metrics.json"
+CHECKPOINT = "checkpoint.pt"
 
 
 @dataclass(frozen=True)
@@ -66,11 +68,13 @@ def train_grounding(
     """Trains, chooses the threshold, writes weights, card and figures; returns the figures.
 
     Without ``data_root`` only the sample company's articles are learned from, which is too
-    little for a good head. Raises SetupError for missing data.
+    little for a good head. With ``resume`` it goes on from the last checkpoint, or, where the
+    network is trained already, joins it with the rules and measures anew. Raises SetupError
+    for missing data.
     """
     from finetune.grounding_build import all_texts, build_rows
     from finetune.grounding_card import write_card
-    from finetune.grounding_train import Pair, logits, train
+    from finetune.grounding_train import Pair, train
 
     recipe = recipe or Recipe()
     out.mkdir(parents=True, exist_ok=True)
@@ -88,26 +92,33 @@ def train_grounding(
     learned = learned[: recipe.most_rows]
     pairs = [Pair(i.claim.text, i.evidence, i.row.label) for i in learned]
     print(f"{len(pairs)} training pairs of {len(by_split['train'])} rows", flush=True)
-    model = train(
-        pairs, files, out, rank=recipe.rank, alpha=recipe.alpha, epochs=recipe.epochs,
-        seed=recipe.seed, resume=resume,
-    )  # fmt: skip
+    earlier = _earlier(out) if resume else None
+    if earlier is None:
+        model = train(
+            pairs, files, out, rank=recipe.rank, alpha=recipe.alpha, epochs=recipe.epochs,
+            seed=recipe.seed, checkpoint=CHECKPOINT, resume=resume,
+        )  # fmt: skip
+        _write(out, _unjoined(recipe, files), model.tensors())
+        earlier = {
+            "train_rows": len(pairs),
+            "train_kinds": counted(i.row for i in learned),
+            "data_sha256": _digest(by_split["train"]),
+            "recipe": asdict(recipe),
+        }
+        (out / METRICS).write_text(json.dumps(earlier, indent=1) + "\n", "utf-8")
 
-    drawn = rng.sample(by_split["dev"], k=min(recipe.dev_rows, len(by_split["dev"])))
-    dev = [item for item in map(read, drawn) if not item.compared.problems]
-    dev_logits = logits(model, files, [Pair(i.claim.text, i.evidence, i.row.label) for i in dev])
-    manifest = _joined(dev, dev_logits, recipe, files)
-    _write(out, manifest, model.tensors())
-
-    head = GroundingHead.load(out, files)
+    rng = random.Random(recipe.seed)
+    dev = rng.sample(by_split["dev"], k=min(recipe.dev_rows, len(by_split["dev"])))
     tested = rng.sample(by_split["test"], k=min(recipe.test_rows, len(by_split["test"])))
+    head = GroundingHead.load(out, files)
+    open_rows = [item for item in map(read, dev) if not item.compared.problems]
+    manifest = _joined(open_rows, logits(head, open_rows), recipe, files)
+    (out / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", "utf-8")
+    head.manifest = manifest
     figures = {
-        "train_rows": len(pairs),
-        "train_kinds": counted(i.row for i in learned),
-        "data_sha256": _digest(by_split["train"]),
-        "recipe": asdict(recipe),
+        **earlier,
         "threshold": manifest.threshold,
-        "dev": evaluated(head, drawn),
+        "dev": evaluated(head, dev),
         "test": evaluated(head, tested),
     }
     (out / METRICS).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
@@ -177,6 +188,25 @@ def _joined(
         weights=tuple(map(float, model.coef_[0])), bias=float(model.intercept_[0]),
         threshold=round(float(steps[int(np.argmin(costs))]), 3),
     )  # fmt: skip
+
+
+def _unjoined(recipe: Recipe, files: EncoderFiles) -> Manifest:
+    """The network alone, until its logit is joined with the rules."""
+    zeros = (0.0,) * len(FEATURES)
+    return Manifest(
+        format=FORMAT, encoder=files.setting, encoder_digest=files.digest,
+        lora_rank=recipe.rank, lora_alpha=recipe.alpha, features=FEATURES,
+        centres=(0.0, *zeros), spreads=(1.0, *(1.0 for _ in zeros)), weights=(1.0, *zeros),
+        bias=0.0, threshold=0.5,
+    )  # fmt: skip
+
+
+def _earlier(out: Path) -> dict[str, Any] | None:
+    """What is known of a network that ``out`` holds complete; None where there is none."""
+    if (out / CHECKPOINT).exists() or not all((out / n).is_file() for n in (TENSORS, METRICS)):
+        return None
+    known: dict[str, Any] = json.loads((out / METRICS).read_text("utf-8"))
+    return {n: known[n] for n in ("train_rows", "train_kinds", "data_sha256", "recipe")}
 
 
 def _write(out: Path, manifest: Manifest, tensors: dict[str, Any]) -> None:

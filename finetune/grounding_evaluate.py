@@ -8,7 +8,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Annotated, Any
 
+import numpy as np
 import typer
+from numpy.typing import NDArray
 
 from chatbot.safety.grounding import WEIGHTS, evidence_text, verbatim
 from chatbot.safety.grounding_claim import Claim
@@ -111,17 +113,25 @@ def evaluated(head: GroundingHead, rows: Sequence[GroundingRow]) -> dict[str, An
     }
 
 
+def logits(head: GroundingHead, items: Sequence[Read]) -> NDArray[np.float64]:
+    """What the network says of each row, shape (len(items),)."""
+    order = sorted(
+        range(len(items)), key=lambda i: len(items[i].claim.text) + len(items[i].evidence)
+    )  # like lengths together: little padding
+    values = np.zeros(len(items))
+    for start in range(0, len(order), EVALUATED_AT_ONCE):
+        part = order[start : start + EVALUATED_AT_ONCE]
+        values[part] = head.logits([(items[i].claim.text, items[i].evidence) for i in part])
+    return values
+
+
 def _scored(head: GroundingHead, rows: Sequence[GroundingRow]) -> list[tuple[Read, float]]:
     """What ``GroundingChecker.check`` gives with the row's one passage, in large batches."""
     items = [read(row) for row in rows]
     asked = [i for i, item in enumerate(items) if not item.compared.problems]
-    asked.sort(key=lambda i: len(items[i].row.claim) + len(items[i].evidence))
     scores = [0.0] * len(items)
-    for start in range(0, len(asked), EVALUATED_AT_ONCE):
-        part = asked[start : start + EVALUATED_AT_ONCE]
-        found = head.logits([(items[i].claim.text, items[i].evidence) for i in part])
-        for i, logit in zip(part, found, strict=True):
-            scores[i] = head.probability(float(logit), items[i].compared.features)
+    for i, logit in zip(asked, logits(head, [items[i] for i in asked]), strict=True):
+        scores[i] = head.probability(float(logit), items[i].compared.features)
     for i, item in enumerate(items):
         if verbatim(item.claim, read_passage(item.row.passage)):
             scores[i] = 1.0

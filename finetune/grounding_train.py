@@ -4,24 +4,21 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import torch
-from numpy.typing import NDArray
 from torch import Tensor, nn
 
-from chatbot.safety.grounding_head import LOGIT_BOUND, MAX_TOKENS, pool
+from chatbot.safety.grounding_head import MAX_TOKENS, pool
 from knowledge_base.encoder import EncoderFiles
 
 BATCH = 32
 LEARNING_RATE = 1e-3  # of the LoRA matrices and of the output vector
 WARM_UP = 0.06  # of all steps
 SMOOTHING = 0.03  # some corruptions are true after all
-CHECKPOINT = "checkpoint.pt"
 CHECKPOINT_STEPS = 100
 
 
@@ -91,6 +88,7 @@ def train(
     alpha: int,
     epochs: int,
     seed: int,
+    checkpoint: str,
     resume: bool = False,
 ) -> CrossEncoder:
     """Binary cross-entropy, AdamW, linear warm-up and cosine decay; shows progress.
@@ -108,7 +106,7 @@ def train(
     plan = [batch for epoch in range(epochs) for batch in _batches(pairs, seed + epoch)]
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _shape(len(plan)))
     done = 0
-    path = out / CHECKPOINT
+    path = out / checkpoint
     if resume and path.exists():
         state = torch.load(path, weights_only=True)
         model.load_state_dict(state["model"], strict=False)
@@ -150,23 +148,6 @@ def encoded(tokenizer: Any, pairs: Sequence[Pair]) -> Any:
         max_length=MAX_TOKENS,
         return_tensors="pt",
     )
-
-
-def logits(model: CrossEncoder, files: EncoderFiles, pairs: Sequence[Pair]) -> NDArray[np.float64]:
-    """Shape (len(pairs),), cut as serving cuts them."""
-    tokenizer = files.tokenizer()
-    values = np.zeros(len(pairs))
-    with torch.inference_mode():
-        for rows in _by_length(pairs, 64):
-            found = model(encoded(tokenizer, [pairs[i] for i in rows]))
-            values[rows] = found.clamp(-LOGIT_BOUND, LOGIT_BOUND).double().numpy()
-    return values
-
-
-def _by_length(pairs: Sequence[Pair], size: int) -> Iterator[list[int]]:
-    order = sorted(range(len(pairs)), key=lambda i: len(pairs[i].claim) + len(pairs[i].evidence))
-    for start in range(0, len(order), size):
-        yield order[start : start + size]
 
 
 def _batches(pairs: Sequence[Pair], seed: int) -> list[list[int]]:

@@ -178,7 +178,10 @@ class Decision:
             return self._make(
                 Action.ANSWER, f"unsure ({confidence:.2f}): the help articles are asked first"
             )
-        return self._handover(f"too unsure to act or to ask ({confidence:.2f})")
+        why = f"too unsure to act or to ask ({confidence:.2f})"
+        if self.file.confidence.below == "answer":
+            return self._make(Action.ANSWER, f"{why}: the help articles are asked first")
+        return self._handover(why)
 
     def _declared(self, declared: DeclaredRoute, why: str) -> Route:
         urgent = declared.urgent
@@ -195,6 +198,14 @@ class Decision:
             return self._make(
                 then, why, template=self._template_of(then), urgent=urgent, missing=declared.slot
             )
+        if self._general():
+            # The text is said if the articles hold nothing.
+            return self._make(
+                Action.ANSWER,
+                f"{why}, but asked in general: the help articles are asked first",
+                template=slot.ask,
+                missing=declared.slot,
+            )
         return self._make(
             Action.ASK_SLOT,
             f"{why}; {declared.slot} is missing",
@@ -202,6 +213,10 @@ class Decision:
             urgent=urgent,
             missing=declared.slot,
         )
+
+    def _general(self) -> bool:
+        text = " ".join(self.turn.screening.redacted.casefold().split())
+        return any(re.search(pattern, text) for pattern in self.file.general.patterns)
 
     def _in_message(self, slot: SlotTable) -> bool:
         entities = (*self.turn.screening.entities, *self.prediction.entities)

@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chatbot.errors import SetupError
 from chatbot.types import Action, Tone
@@ -47,6 +47,25 @@ class ConfidenceTable(BaseModel):
 
     act: float | Literal["model"] = "model"
     clarify: float | Literal["model"] = "model"
+    below: Literal["answer", "handover"] = "handover"
+
+
+class GeneralTable(BaseModel):
+    """Forms of a question about rules in general rather than about one's own case."""
+
+    model_config = _STRICT
+
+    patterns: tuple[str, ...] = ()
+
+    @field_validator("patterns")
+    @classmethod
+    def _compile(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for pattern in value:
+            try:
+                re.compile(pattern)
+            except re.error as error:
+                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+        return value
 
 
 class HandoverTable(BaseModel):
@@ -117,6 +136,7 @@ class RoutesFile(BaseModel):
     language: LanguageTable = LanguageTable()
     out_of_scope: ScopeTable = ScopeTable()
     slots: dict[str, SlotTable] = {}
+    general: GeneralTable = GeneralTable()
     default: IntentTable = IntentTable(action=Action.ANSWER)
     intents: dict[str, IntentTable]
 

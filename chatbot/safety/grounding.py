@@ -8,6 +8,7 @@ from each of them.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import lru_cache
@@ -28,6 +29,11 @@ from knowledge_base.encoder import EncoderFiles, TextEncoder
 WEIGHTS = Path(__file__).parent / "weights" / "grounding"
 READ_BY_HEAD = 3  # passages whose evidence the network reads for one claim, nearest first
 ENOUGH_WORDS = 0.5  # share of the claim's words in one sentence; below, vectors choose evidence
+# A pronoun is no subject of its own: in '…, and it costs £5' everything hangs on what 'it' is.
+_OWN_SUBJECT = re.compile(
+    r"[,;]? (?:and|but|so) (?=(?:you|we|our|your|the|a|an|please)\b)|; (?=(?:you|we|the)\b)", re.I
+)
+_PART_WORDS = 4
 _SHOWN_CHARS = 160
 
 
@@ -79,10 +85,11 @@ class GroundingChecker:
                 results.append(self._judge(claim, group))
                 if results[-1].supported:
                     return results[-1]
-        if len(units) > 1:
-            together = self._together(claim, units)
-            if together.supported:
-                return together
+        combined = self._together(claim, units) if len(units) > 1 else None
+        if combined is None or not combined.supported:
+            combined = self._in_parts(claim, units)
+        if combined.supported:
+            return combined
         return max(results, key=lambda result: result.score)
 
     def _judge(self, claim: Claim, passages: dict[int, PassageUnits]) -> GroundingResult:
@@ -132,6 +139,18 @@ class GroundingChecker:
             return GroundingResult(False, 0.0)  # one of the two adds no fact: nothing to combine
         result = self._judge(claim, {1: both})
         return GroundingResult(result.supported, result.score, tuple(pair), result.problems)
+
+    def _in_parts(self, claim: Claim, passages: dict[int, PassageUnits]) -> GroundingResult:
+        """'You can …, and we …': supported where each statement is, by whatever passage."""
+        parts = _OWN_SUBJECT.split(claim.text)
+        if len(parts) < 2 or any(len(part.split()) < _PART_WORDS for part in parts):
+            return GroundingResult(False, 0.0)
+        results = [self._judge(Claim.of(part), passages) for part in parts]
+        return GroundingResult(
+            all(result.supported for result in results),
+            min(result.score for result in results),
+            tuple(sorted({n for result in results for n in result.passages})),
+        )
 
 
 class GroundingCheck:

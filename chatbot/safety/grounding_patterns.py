@@ -92,9 +92,10 @@ _ALTERNATIVES = (
     ("date", rf"\b(?P<d2>\d{{1,2}})(?:st|nd|rd|th)?(?: of)? (?P<m2>{_MONTH})\b"
              r"(?:,? (?P<y2>(?:19|20)\d\d)\b)?"
              rf"|\b(?P<m3>{_MONTH}) (?P<d3>\d{{1,2}})(?:st|nd|rd|th)?\b"
+             rf"(?! ?{UNIT})"
              r"(?:,? (?P<y3>(?:19|20)\d\d)\b)?"),
     ("month", rf"\b(?P<m4>{_MONTH}) (?P<y4>(?:19|20)\d\d)\b|\b(?:in|from|until|since|during|by"
-              r"|between|and|to|of) (?P<m5>(?-i:[A-Z])[a-z]+)(?=[ ,.;]|$)"
+              r"|between|and|to|of) (?P<m5>(?-i:May|March))\b"
               r"|\b(?P<m6>(?-i:January|February|April|June|July|August|September|October|November"
               r"|December))\b"),
     ("phone", r"\+\d[\d ()-]{6,}\d|\b0\d{2,4}[ -]\d{3}[ -]?\d{3,4}\b|\b0\d{3,4} \d{5,6}\b"

@@ -4,9 +4,18 @@ from __future__ import annotations
 
 import re
 
+from chatbot.safety.facts import find_facts
 from chatbot.safety.grounding_claim import Claim, share
 from chatbot.safety.grounding_units import Unit
-from chatbot.safety.grounding_words import ANTONYMS, content_stems, stem, tidy, words_of
+from chatbot.safety.grounding_words import (
+    ANTONYMS,
+    PERIODS,
+    STRONGER,
+    content_stems,
+    stem,
+    tidy,
+    words_of,
+)
 
 _NEGATION = re.compile(
     r"\b(?:not(?! only)|no(?! (?:more|later|less|longer|fewer|earlier) than)"
@@ -15,6 +24,7 @@ _NEGATION = re.compile(
     r"|n't\b|\bno longer\b",
     re.IGNORECASE,
 )
+_NOT = re.compile(r"\b(?:not|no|never|cannot|neither|nor|none|nobody)\b|n't\b", re.IGNORECASE)
 _QUALIFIED = re.compile(r"\b(?:only|unless|except|but|if|other than|apart from)\b", re.IGNORECASE)
 _CONDITION = re.compile(
     r"\b(?:only|unless|except|if|as long as|provided|when|once|unused|unworn|original)\b",
@@ -29,10 +39,11 @@ _FINITE = re.compile(
 
 
 def opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
-    """Whether 'not' stands on one side only, and two opposites: the claim's, the passage's."""
+    """Whether 'not' stands on one side only, and two words that exclude each other: the
+    claim's and the passage's."""
     negation = _negated(claim, best)
-    ours, theirs = (bool(_NEGATION.search(tidy(text))) for text in (claim.text, best.text))
-    claimed, said = set(words_of(tidy(claim.text))), set(words_of(tidy(best.text)))
+    ours, theirs = (bool(_NOT.search(tidy(text))) for text in (claim.text, best.text))
+    claimed, said = _words(claim.text), _words(best.text)
     for pair in ANTONYMS:
         for one, other in (pair, pair[::-1]):
             in_claim, in_unit = claimed & one, said & other
@@ -40,7 +51,26 @@ def opposed(claim: Claim, best: Unit) -> tuple[bool, tuple[str, str] | None]:
                 if ours != theirs:
                     return False, None  # 'not allowed' for 'forbidden'
                 return negation, (min(in_claim), min(in_unit))
+    if ours or theirs:
+        return negation, None  # 'must not' for 'cannot'
+    for stronger, weaker in STRONGER:
+        in_claim, in_unit = claimed & stronger, said & weaker
+        if in_claim and in_unit and not said & stronger and not claimed & weaker:
+            return negation, (min(in_claim), min(in_unit))
+    mine, others = claimed & PERIODS, said & PERIODS
+    if mine - others and others - mine:
+        return negation, (min(mine - others), min(others - mine))
     return negation, None
+
+
+def _words(text: str) -> set[str]:
+    """Words without those of the quantities: '7 days' is a fact, 'the last day' is not."""
+    plain = tidy(text)
+    for fact in reversed(find_facts(text)):
+        if fact.kind != "name":
+            plain = plain[: fact.start] + plain[fact.end :]
+    found = set(words_of(plain))
+    return found | {word[:-1] for word in found if word[:-1] in PERIODS}
 
 
 def _negated(claim: Claim, best: Unit) -> bool:

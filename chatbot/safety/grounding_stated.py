@@ -9,6 +9,8 @@ from __future__ import annotations
 import re
 from collections import Counter
 from dataclasses import dataclass, replace
+from decimal import Decimal
+from itertools import pairwise
 
 from chatbot.safety.facts import Fact
 from chatbot.safety.grounding_claim import Claim, share
@@ -55,6 +57,10 @@ class StatedFacts:
         self.wanted = [fact for fact in claim.facts if fact.kind != "name"]
         for fact in self.wanted:
             self._place(fact, claim)
+        for low, high in pairwise(self.wanted):
+            if _turned_round(low, high, claim):
+                self.displaced.append(low)
+                self.problems.append(f"“{low.text}” and “{high.text}” are in the wrong order.")
         for fact in claim.facts:
             if fact.kind == "name" and fact.value not in own_names:
                 self._name(fact, best)
@@ -162,6 +168,15 @@ def _words_about(fact: Fact, claim: Claim) -> tuple[frozenset[str], ...]:
     beside = frozenset(content_stems(text[start:end])) & frozenset(claim.stems)
     whole = frozenset(claim.stems)
     return (clause or whole, beside or whole)
+
+
+def _turned_round(low: Fact, high: Fact, claim: Claim) -> bool:
+    """'5 to 2 days': a range whose first number is the larger."""
+    between = tidy(claim.text)[low.end : high.start]
+    if low.dimension != high.dimension or not re.fullmatch(r"\s*(?:to|-)\s*", between):
+        return False
+    measured = low.kind in {"amount", "quantity", "number", "percent"}
+    return measured and Decimal(low.number) > Decimal(high.number)
 
 
 def _agrees(fact: Fact, other: Fact, scope: Scope) -> bool:

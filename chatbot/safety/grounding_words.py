@@ -107,7 +107,10 @@ ANTONYMS = tuple(
         ("faster", "slower"),
         ("minimum", "maximum"),
         ("open opens", "closed closes close"),
-        ("allowed allow accept accepted permitted", "forbidden prohibited refused banned"),
+        (
+            "allowed allow allows accept accepts accepted permitted",
+            "forbidden prohibited refuse refuses refused banned",
+        ),
         ("available", "unavailable"),
         ("possible", "impossible"),
         ("optional", "required mandatory compulsory must obligatory"),
@@ -124,6 +127,21 @@ ANTONYMS = tuple(
         ("public", "private"),
     )
 )
+
+# A claim may weaken what a passage says ('all' to 'some'), never strengthen it.
+STRONGER = tuple(
+    (frozenset(a.split()), frozenset(b.split()))
+    for a, b in (
+        ("must", "can may could might should"),
+        ("all every each", "some many most several few"),
+        ("always", "usually normally often sometimes mostly may can generally"),
+        ("never", "rarely seldom sometimes normally usually"),
+        ("will", "may might could"),
+        ("any", "one"),
+        ("no", "some each every all"),
+    )
+)
+PERIODS = frozenset({"hour", "day", "night", "week", "month", "year"})
 
 
 def tidy(text: str) -> str:

@@ -188,6 +188,8 @@ async def test_evaluation_judges_right_cited_and_abstained() -> None:
     assert silent["abstained_wrong"] == 1.0
 
 
+# transformers 5.23 reads a property that it has itself deprecated.
+@pytest.mark.filterwarnings("ignore:.*gradient_checkpointing.*:FutureWarning")
 @pytest.mark.full
 def test_a_short_training_gives_an_adapter_that_serves(base: Path, tmp_path: Path) -> None:
     rows = list(flatten(synthetic_groups(6, seed=5)))
