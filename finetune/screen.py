@@ -7,7 +7,6 @@ that neither a weight nor a threshold has seen.
 from __future__ import annotations
 
 import json
-import random
 import time
 import zlib
 from collections.abc import Iterator, Sequence
@@ -24,9 +23,7 @@ from chatbot.safety.crisis import crisis_alarm
 from chatbot.safety.injection import decoded, injection_marker
 from chatbot.safety.views import scoring_views
 from chatbot.types import Tone
-from finetune.synthesis import noisy
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
-from knowledge_base.settings import SAMPLE_COMPANY
 
 DATA: Final = Path(__file__).parent / "data"
 HASHED_WEIGHT: Final = 1.0  # of 0, 0.5, 1, 1.5 and 2 the best on dev
@@ -111,20 +108,10 @@ def read_rows(data_dir: Path) -> list[Row]:
     ]
     for row in _read(safety / "crisis.jsonl"):
         rows.append(Row(row["text"], _split(row["text"]), crisis=row["label"], source=row["kind"]))
-    for row in _read(SAMPLE_COMPANY / "questions" / "train.jsonl"):
-        text = row["question"]
-        rows += [Row(text, "train", 0, 0, source="questions")]
-        rows += [Row(misspelt, "train", 0, 0, source="questions") for misspelt in _misspelt(text)]
     for row in _read(safety / "support_legit.jsonl"):
         rows.append(Row(row["text"], _split(row["text"]), 0, 0, source="legit"))
     held_back = {row.text for row in rows if row.split != "train"}
     return [row for row in rows if row.split != "train" or row.text not in held_back]
-
-
-def _misspelt(text: str) -> list[str]:
-    """Two hasty spellings, the same at every run: unknown words must not look like distress."""
-    rng = random.Random(text)
-    return [noisy(text, rng) for _ in range(2)]
 
 
 def _injection_rows(safety: Path) -> Iterator[Row]:

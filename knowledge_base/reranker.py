@@ -86,6 +86,8 @@ class Reranker:
             raise RerankerUnusable(f"{directory / TENSORS} cannot be read: {error}") from None
         model = files.model()
         _merge(model, tensors, manifest.scale)
+        # Half the memory, and a third of the time where the processor knows bfloat16.
+        model = model.bfloat16()
         return cls(manifest, model, files.tokenizer(), tensors["out"].float())
 
     @property
@@ -107,11 +109,7 @@ class Reranker:
 
         if not passages:
             return np.zeros(0)
-        with (
-            self._lock,
-            torch.inference_mode(),
-            torch.autocast("cpu", dtype=torch.bfloat16, cache_enabled=False),
-        ):
+        with self._lock, torch.inference_mode():
             batch = self._tokenizer(
                 [question] * len(passages),
                 [evidence(place, text) for place, text in passages],

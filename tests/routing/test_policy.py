@@ -166,9 +166,27 @@ def test_an_unsure_message_without_a_rival_takes_its_route() -> None:
     assert decide("parcel still not here", guess).action is Action.ASK_SLOT
 
 
-def test_too_unsure_to_ask_is_handed_over() -> None:
+def test_too_unsure_to_ask_goes_to_the_articles_or_to_a_person_as_the_file_says(
+    tmp_path: Path,
+) -> None:
     guess = prediction(("order_cancel", 0.2), ("greeting", 0.15))
-    assert decide("hm", guess).action is Action.HANDOVER
+    assert decide("hm", guess).action is Action.ANSWER
+    path = tmp_path / "routes.toml"
+    text = ROUTES.read_text(encoding="utf-8")
+    path.write_text(text.replace('below = "answer"', 'below = "handover"'), encoding="utf-8")
+    assert decide("hm", guess, path=path).action is Action.HANDOVER
+
+
+def test_a_general_question_asks_the_articles_before_it_asks_for_a_number() -> None:
+    guess = prediction(("order_status", 0.9), ("x", 0.1))
+    route = decide("What does the status Packing mean?", guess)
+    assert (route.action, route.template, route.missing_slot) == (
+        Action.ANSWER,
+        "ask_order_id",
+        "order_id",
+    )
+    own = screening("what if LM-1234567 is late", redacted="what if <ORDER_ID_1>", entities=ORDER)
+    assert decide(own, guess).action is Action.HANDOVER
 
 
 def test_what_may_need_review_is_reviewed() -> None:

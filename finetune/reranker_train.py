@@ -1,0 +1,138 @@
+"""Trains the reranker's cross-encoder on groups: one question, several passages."""
+
+from __future__ import annotations
+
+import math
+import random
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor, nn
+
+from finetune.grounding_train import CrossEncoder
+from finetune.reranker_rows import Group
+from knowledge_base.encoder import EncoderFiles
+from knowledge_base.reranker import MAX_TOKENS
+
+PAIRS = 36  # in a batch, about
+LEARNING_RATE = 8e-4
+WARM_UP = 0.06
+SMOOTHING = 0.03
+LISTWISE = 0.5  # weight of the loss over the passages of one question
+REPORT_STEPS = 50
+
+
+def train(
+    groups: Sequence[Group],
+    files: EncoderFiles,
+    *,
+    rank: int,
+    alpha: int,
+    seed: int,
+    start: Path | None = None,
+) -> CrossEncoder:
+    """One pass over the groups. ``start`` is a tensors file of the grounding head.
+
+    The loss is binary cross-entropy (for probabilities) and, where a group has an answer, the
+    negative logarithm of the share that the answers have of the group's softmax (for order).
+    """
+    from rich.progress import track
+
+    torch.manual_seed(seed)
+    model = CrossEncoder(files, rank, alpha)
+    if start is not None:
+        begin_from(model, start)
+    tokenizer = files.tokenizer()
+    weights = [p for p in model.parameters() if p.requires_grad]
+    optimiser = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.01)
+    plan = _batches(groups, seed)
+    schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _shape(len(plan)))
+    model.train()
+    total = 0.0
+    for step, batch in enumerate(track(plan, description="reranker"), 1):
+        found = model(encoded(tokenizer, batch))
+        loss = loss_of(found, batch)
+        optimiser.zero_grad()
+        loss.backward()
+        nn.utils.clip_grad_norm_(weights, 1.0)
+        optimiser.step()
+        schedule.step()
+        total += loss.item()
+        if step % REPORT_STEPS == 0:
+            print(f"step {step} of {len(plan)}, loss {total / REPORT_STEPS:.3f}", flush=True)
+            total = 0.0
+    return model.eval()
+
+
+def begin_from(model: CrossEncoder, path: Path) -> None:
+    """Begins with a trained adapter: it has learnt to compare two texts, a random one has not."""
+    from safetensors.torch import load_file
+
+    tensors = load_file(path)
+    with torch.no_grad():
+        for name, layer in model.adapted.items():
+            layer.down.copy_(tensors[f"{name}.down"])
+            layer.up.copy_(tensors[f"{name}.up"])
+        model.out.weight[0].copy_(tensors["out"][:-1])
+        model.out.bias.copy_(tensors["out"][-1:])
+
+
+def loss_of(found: Tensor, batch: Sequence[Group]) -> Tensor:
+    """``found`` are the logits of all passages of the batch, one group after the other."""
+    labels = torch.tensor([float(label) for group in batch for label in group.labels])
+    wanted = labels * (1 - 2 * SMOOTHING) + SMOOTHING
+    loss = nn.functional.binary_cross_entropy_with_logits(found, wanted)
+    parts = []
+    for logits, own in zip(
+        found.split([len(g.labels) for g in batch]),
+        labels.split([len(g.labels) for g in batch]),
+        strict=True,
+    ):
+        if 0 < own.sum() < len(own):
+            parts.append(logits.logsumexp(0) - logits[own > 0].logsumexp(0))
+    return loss + LISTWISE * torch.stack(parts).mean() if parts else loss
+
+
+def encoded(tokenizer: Any, batch: Sequence[Group]) -> Any:
+    """Token ids as ``Reranker.logits`` makes them."""
+    return tokenizer(
+        [group.question for group in batch for _ in group.passages],
+        [passage for group in batch for passage in group.passages],
+        padding=True,
+        truncation="longest_first",
+        max_length=MAX_TOKENS,
+        return_tensors="pt",
+    )
+
+
+def _batches(groups: Sequence[Group], seed: int) -> list[list[Group]]:
+    """Groups of like length together: little padding. The batches are in random order."""
+    rng = random.Random(seed)
+    order = list(groups)
+    rng.shuffle(order)
+    batches: list[list[Group]] = []
+    for start in range(0, len(order), 300):
+        part = sorted(order[start : start + 300], key=lambda g: max(map(len, g.passages)))
+        batch: list[Group] = []
+        for group in part:
+            batch.append(group)
+            if sum(len(g.labels) for g in batch) >= PAIRS:
+                batches.append(batch)
+                batch = []
+        if batch:
+            batches.append(batch)
+    rng.shuffle(batches)
+    return batches
+
+
+def _shape(steps: int) -> Any:
+    warm = max(1, int(WARM_UP * steps))
+
+    def factor(step: int) -> float:
+        if step < warm:
+            return (step + 1) / warm
+        return 0.02 + 0.49 * (1 + math.cos(math.pi * (step - warm) / max(1, steps - warm)))
+
+    return factor
