@@ -7,7 +7,7 @@ import hashlib
 import json
 import random
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from importlib.resources import files
@@ -80,6 +80,13 @@ def sample_retriever(encoder: TextEncoder, folder: Path) -> Retriever:
     return Retriever(store, encoder)
 
 
+def sample_chunks(named: Collection[str]) -> list[Chunk]:
+    """Chunks of the sample company's articles of these ids."""
+    articles = Path(str(files("knowledge_base") / "sample" / "articles"))
+    read = read_articles(articles, "sample").articles
+    return [one for article in read if article.id in named for one in chunk(article)]
+
+
 def judged_rows(rows: Iterable[dict[str, Any]], encoder: TextEncoder) -> list[Judged]:
     """What the retriever finds for each row that has an answer or is to be abstained from."""
     with TemporaryDirectory() as folder:
@@ -122,16 +129,13 @@ def answering(row: dict[str, Any], chunks: Sequence[Chunk]) -> set[str]:
     """Ids of chunks of the row's articles that fit its patterns, or share most words with the
     answer where the patterns fit none or nearly all."""
     patterns = [re.compile(pattern, re.IGNORECASE) for pattern in row["must"]]
-    words = set(re.findall(r"\w{3,}", row["answer"].lower()))
+    words = _words(row["answer"])
     found: set[str] = set()
     for article in row["articles"]:
         own = [one for one in chunks if one.article == article]
         fitting = [one for one in own if patterns and all(p.search(one.text) for p in patterns)]
         if not fitting or len(fitting) > MANY:
-            shared = {
-                one.id: len(words & set(re.findall(r"\w{3,}", one.embedded.lower())))
-                for one in (fitting or own)
-            }
+            shared = {one.id: len(words & _words(one.embedded)) for one in (fitting or own)}
             fitting = [one for one in own if shared.get(one.id) == max(shared.values())][:1]
         found |= {one.id for one in fitting}
     return found
@@ -170,7 +174,7 @@ def synthetic(count: int, rng: random.Random) -> list[Group]:
     return groups
 
 
-def dstc9(root: Path, count: int, encoder: TextEncoder, rng: random.Random) -> list[Group]:
+def dstc9(root: Path, count: int, rng: random.Random) -> list[Group]:
     """FAQ answers of hotels and the like against other answers of the same place.
 
     Answers of other places are left out: few questions say which place they are about.
@@ -187,10 +191,10 @@ def dstc9(root: Path, count: int, encoder: TextEncoder, rng: random.Random) -> l
     groups = []
     for row in rng.sample(rows, min(count, len(rows))):
         others = [o for o in by_place[row["domain"], row["entity_id"]] if o is not row]
-        vectors = encoder.embed([o["question"] for o in (row, *others)])
-        order = np.argsort(-(vectors[1:] @ vectors[0])).tolist()
-        near = [others[i]["answer"] for i in order[:2]]
-        far = [others[i]["answer"] for i in rng.sample(order[2:], min(2, len(order[2:])))]
+        own = _words(row["question"])
+        others.sort(key=lambda other: -len(own & _words(other["question"])))
+        near = [other["answer"] for other in others[:2]]
+        far = [other["answer"] for other in rng.sample(others[2:], min(2, len(others[2:])))]
         place = row["entity_name"].title() if row["entity_id"] != "*" else row["domain"].title()
         right = [] if rng.random() < 0.2 else [row["answer"]]
         groups.append(
@@ -253,3 +257,7 @@ def worn(question: str, rng: random.Random) -> str:
 def _group(question: str, right: Iterable[str], wrong: Iterable[str]) -> Group:
     answers, others = tuple(right), tuple(wrong)
     return Group(question, answers + others, (1,) * len(answers) + (0,) * len(others))
+
+
+def _words(text: str) -> set[str]:
+    return set(re.findall(r"\w{3,}", text.lower()))

@@ -14,7 +14,7 @@ from torch import Tensor, nn
 from finetune.grounding_train import CrossEncoder
 from finetune.reranker_rows import Group
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.reranker import MAX_TOKENS
+from knowledge_base.reranker import MAX_TOKENS, by_length
 
 PAIRS = 36  # in a batch, about
 LEARNING_RATE = 8e-4
@@ -22,6 +22,7 @@ WARM_UP = 0.06
 SMOOTHING = 0.03
 LISTWISE = 0.5  # weight of the loss over the passages of one question
 REPORT_STEPS = 50
+PARTS = 3  # a batch is padded in so many parts
 
 
 def train(
@@ -52,7 +53,7 @@ def train(
     model.train()
     total = 0.0
     for step, batch in enumerate(track(plan, description="reranker"), 1):
-        found = model(encoded(tokenizer, batch))
+        found = logits_of(model, tokenizer, batch)
         loss = loss_of(found, batch)
         optimiser.zero_grad()
         loss.backward()
@@ -95,16 +96,28 @@ def loss_of(found: Tensor, batch: Sequence[Group]) -> Tensor:
     return loss + LISTWISE * torch.stack(parts).mean() if parts else loss
 
 
-def encoded(tokenizer: Any, batch: Sequence[Group]) -> Any:
-    """Token ids as ``Reranker.logits`` makes them."""
-    return tokenizer(
-        [group.question for group in batch for _ in group.passages],
-        [passage for group in batch for passage in group.passages],
-        padding=True,
-        truncation="longest_first",
-        max_length=MAX_TOKENS,
-        return_tensors="pt",
-    )
+def logits_of(model: CrossEncoder, tokenizer: Any, batch: Sequence[Group]) -> Tensor:
+    """Logits of all passages of the batch, shape (pairs,), computed in parts of like length."""
+    pairs = [(group.question, passage) for group in batch for passage in group.passages]
+    found: list[Tensor] = []
+    order: list[int] = []
+    for places in by_length([len(q) + len(p) for q, p in pairs], parts=PARTS):
+        order += places
+        found.append(
+            model(
+                tokenizer(
+                    [pairs[i][0] for i in places],
+                    [pairs[i][1] for i in places],
+                    padding=True,
+                    truncation="longest_first",
+                    max_length=MAX_TOKENS,
+                    return_tensors="pt",
+                )
+            )
+        )
+    back = torch.empty(len(order), dtype=torch.long)
+    back[torch.tensor(order)] = torch.arange(len(order))
+    return torch.cat(found)[back]
 
 
 def _batches(groups: Sequence[Group], seed: int) -> list[list[Group]]:

@@ -29,6 +29,7 @@ FORMAT = 1
 MANIFEST = "reranker.json"
 TENSORS = "reranker.safetensors"
 MAX_TOKENS = 160  # of question, place and text together
+PARTS = 3  # the candidates are padded in so many parts
 DEPTH = 12
 """How many candidates are judged. Each costs a pass through the encoder."""
 BOUND = 1e-4  # probabilities are cut here before their logits are taken
@@ -107,22 +108,23 @@ class Reranker:
         """What the network says before calibration, shape (n,)."""
         import torch
 
-        if not passages:
-            return np.zeros(0)
+        values = np.zeros(len(passages))
+        seconds = [evidence(place, text) for place, text in passages]
         with self._lock, torch.inference_mode():
-            batch = self._tokenizer(
-                [question] * len(passages),
-                [evidence(place, text) for place, text in passages],
-                padding=True,
-                truncation="longest_first",
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
-            )
-            states = self._model(**batch).last_hidden_state.float()
-        mask = batch["attention_mask"].unsqueeze(-1).float()
-        mean = (states * mask).sum(1) / mask.sum(1)
-        pooled = torch.cat([states[:, 0], mean], dim=1)
-        values: NDArray[np.float64] = (pooled @ self._out[:-1] + self._out[-1]).double().numpy()
+            for places in by_length([len(text) for text in seconds], parts=PARTS):
+                batch = self._tokenizer(
+                    [question] * len(places),
+                    [seconds[place] for place in places],
+                    padding=True,
+                    truncation="longest_first",
+                    max_length=MAX_TOKENS,
+                    return_tensors="pt",
+                )
+                states = self._model(**batch).last_hidden_state.float()
+                mask = batch["attention_mask"].unsqueeze(-1).float()
+                mean = (states * mask).sum(1) / mask.sum(1)
+                pooled = torch.cat([states[:, 0], mean], dim=1)
+                values[places] = (pooled @ self._out[:-1] + self._out[-1]).double().numpy()
         return values
 
     def combined(
@@ -139,6 +141,12 @@ def combine(
     mixed = weight * _logit(probability) + (1 - weight) * _logit(relevance)
     result: NDArray[np.float32] = (1 / (1 + np.exp(-mixed))).astype(np.float32)
     return result
+
+
+def by_length(lengths: Sequence[int], parts: int) -> list[list[int]]:
+    """Places in order of length, in so many parts: short texts are not padded to long ones."""
+    order = sorted(range(len(lengths)), key=lambda place: lengths[place])
+    return [part.tolist() for part in np.array_split(order, parts) if len(part)]
 
 
 def place_of(title: str, heading: str) -> str:

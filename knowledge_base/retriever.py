@@ -1,4 +1,7 @@
-"""Search: dense and lexical candidates, fused, filtered, folded, with a relevance floor."""
+"""Search: dense and lexical candidates, fused, filtered, folded, with a relevance floor.
+
+With a reranker, the first candidates are judged once more, each together with the question.
+"""
 
 from __future__ import annotations
 
@@ -18,6 +21,7 @@ from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
 from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
 from knowledge_base.passage import Passage
+from knowledge_base.reranker import DEPTH, Reranker, place_of
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.store import SnapshotStore
 
@@ -40,12 +44,20 @@ class Retriever:
     """Thread-safe and synchronous; call it in a thread from async code."""
 
     def __init__(
-        self, store: SnapshotStore, encoder: TextEncoder, snapshot: str | None = None
+        self,
+        store: SnapshotStore,
+        encoder: TextEncoder,
+        snapshot: str | None = None,
+        reranker: Reranker | None = None,
     ) -> None:
-        """``snapshot`` pins one by name; the default follows the pointer."""
+        """``snapshot`` pins one by name; the default follows the pointer.
+
+        With ``reranker``, order, scores and floor are its own (``reranked``).
+        """
         self._pinned = store.load(snapshot) if snapshot else None
         self.store = store
         self.encoder = encoder
+        self.reranker = reranker
         self._memory: tuple[str, NDArray[np.float32]] | None = None
         self._lock = Lock()
 
@@ -70,10 +82,11 @@ class Retriever:
             return []
         snapshot = self.snapshot()
         ranked = self.rank(snapshot, query, audiences=audiences, on=on)
+        least = self.reranker.floor if self.reranker else snapshot.calibration.floor
         passages: list[Passage] = []
         for place in _folded(snapshot, ranked):
             score = float(ranked.relevance[place])
-            if floor and score < snapshot.calibration.floor:
+            if floor and score < least:
                 continue
             passages.append(_passage(snapshot, int(ranked.rows[place]), score))
             if len(passages) == k:
@@ -128,11 +141,12 @@ class Retriever:
         on: date | None = None,
         vector: NDArray[np.float32] | None = None,
     ) -> Ranked:
-        """All candidates in fused order, with the evidence for each."""
+        """All candidates, best first, with the evidence for each."""
         if vector is None:
             vector = self._embed(query)
         allowed = snapshot.allowed(audiences, on or date.today())
-        return rank(snapshot, query, vector, allowed)
+        ranked = rank(snapshot, query, vector, allowed)
+        return reranked(snapshot, query, ranked, self.reranker) if self.reranker else ranked
 
     def _embed(self, query: str) -> NDArray[np.float32]:
         with self._lock:
@@ -187,6 +201,27 @@ def rank(
     order = np.lexsort((rows, -fused))  # equal scores in a stable order
     evidence = evidence.ordered(order)
     return Ranked(rows[order], fused[order], snapshot.calibration.relevance(evidence), evidence)
+
+
+def reranked(snapshot: Snapshot, query: str, ranked: Ranked, reranker: Reranker) -> Ranked:
+    """The first ``DEPTH`` candidates ordered by the probability that reranker and fusion give
+    together; ``relevance`` becomes that probability. The others stay behind them, no better
+    than the last of them."""
+    first = min(DEPTH, len(ranked.rows))
+    if not first:
+        return ranked
+    chunks = [snapshot.chunks[row] for row in ranked.rows[:first].tolist()]
+    judged = reranker.score(query, [(place_of(c.title, c.heading), c.text) for c in chunks])
+    combined = reranker.combined(judged, ranked.relevance[:first])
+    best = np.argsort(-combined, kind="stable")
+    order = np.concatenate([best, np.arange(first, len(ranked.rows))])
+    rest = np.minimum(ranked.relevance[first:], combined.min())
+    return Ranked(
+        rows=ranked.rows[order],
+        fused=ranked.fused[order],
+        relevance=np.concatenate([combined[best], rest]),
+        evidence=ranked.evidence.ordered(order),
+    )
 
 
 def _folded(snapshot: Snapshot, ranked: Ranked) -> Iterator[int]:

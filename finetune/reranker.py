@@ -1,0 +1,198 @@
+"""``python -m finetune reranker``: does this passage answer this question?
+
+A cross-encoder learns it from the sample company's train questions and from invented and
+public help texts. A quarter of the train questions, by article, is kept out of training: it
+gives the temperature, the weight beside the fused relevance, and the floor.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import random
+import shutil
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Annotated, Any
+
+import typer
+
+from chatbot.safety import grounding_head
+from finetune.reranker_card import write_card
+from finetune.reranker_measure import (
+    KEPT_SHARE,
+    WEIGHTS,
+    best_weight,
+    measured,
+    mixed,
+    network_logits,
+    platt,
+    reciprocal_ranks,
+    trade_off,
+)
+from finetune.reranker_rows import (
+    Group,
+    Judged,
+    dstc9,
+    judged_rows,
+    logingov,
+    pseudo,
+    sample_chunks,
+    sample_groups,
+    sample_retriever,
+    sample_rows,
+    synthetic,
+)
+from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
+from knowledge_base.reranker import DEFAULT, FORMAT, MANIFEST, TENSORS, Manifest, Reranker
+from knowledge_base.retriever import Retriever
+
+GROUNDING = Path(grounding_head.__file__).parent / "weights" / "grounding" / grounding_head.TENSORS
+"""Where training begins: an adapter of the same shape that compares a claim with evidence."""
+METRICS = "metrics.json"
+
+
+@dataclass(frozen=True)
+class Recipe:
+    rank: int = 16
+    alpha: int = 32
+    seed: int = 7
+    sample_rounds: int = 3
+    """How often each train question is seen, each time worn differently."""
+    sample_passages: int = 5
+    synthetic: int = 150
+    """Invented pages, about five questions each."""
+    dstc9: int = 700
+    pseudo: int = 70
+    """Questions made of the train articles, and as many of Login.gov's."""
+
+
+def train_reranker(
+    data_root: Path | None, out: Path, recipe: Recipe | None = None
+) -> dict[str, Any]:
+    """Trains, calibrates, measures on dev, writes all files; returns the figures.
+
+    Raises SetupError for missing data.
+    """
+    from safetensors.torch import save_file
+
+    from finetune.reranker_train import train
+
+    recipe = recipe or Recipe()
+    out.mkdir(parents=True, exist_ok=True)
+    files = EncoderFiles()
+    encoder = TransformerEncoder(files)
+    judged = judged_rows(sample_rows("train"), encoder)
+    learned = [one for one in judged if not one.held_out]
+    groups = training_groups(learned, data_root, encoder, recipe)
+    print(f"{sum(len(g.labels) for g in groups)} pairs of {len(groups)} questions", flush=True)
+    model = train(
+        groups, files, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed, start=GROUNDING
+    )
+    save_file(model.tensors(), out / TENSORS)
+    held = [one for one in judged if one.held_out]
+    return finish(held, out, recipe, encoder, groups)
+
+
+def finish(
+    held: Sequence[Judged],
+    out: Path,
+    recipe: Recipe,
+    encoder: TransformerEncoder,
+    groups: Sequence[Group],
+) -> dict[str, Any]:
+    """Calibrates the tensors that lie in ``out`` on the rows held out, and measures on dev."""
+    files = encoder.files
+    manifest = Manifest(
+        format=FORMAT, encoder=files.setting, encoder_digest=files.digest,
+        scale=recipe.alpha / recipe.rank, temperature=1.0, shift=0.0, weight=1.0, floor=0.0,
+        trade_off=(),
+    )  # fmt: skip
+    _write(out, manifest)
+    logits = network_logits(held, Reranker.load(out, files))
+    temperature, shift = platt(held, logits)
+    ranks = {
+        weight: sum(found) / len(found)
+        for weight in WEIGHTS
+        for found in [reciprocal_ranks(held, mixed(held, logits, temperature, shift, weight))]
+    }
+    weight = best_weight(ranks)
+    table = trade_off(held, mixed(held, logits, temperature, shift, weight))
+    floor = next(row["floor"] for row in table if row["wanted"] == KEPT_SHARE)
+    manifest = manifest.model_copy(
+        update={
+            "temperature": temperature, "shift": shift, "weight": weight, "floor": floor,
+            "trade_off": tuple(table),
+        }
+    )  # fmt: skip
+    _write(out, manifest)
+    dev = sample_rows("dev")
+    with TemporaryDirectory() as folder:
+        plain = sample_retriever(encoder, Path(folder))
+        before = measured(dev, plain)
+        after = measured(dev, Retriever(plain.store, encoder, reranker=Reranker.load(out, files)))
+    figures = {
+        "recipe": asdict(recipe),
+        "encoder": files.setting,
+        "encoder_digest": files.digest,
+        "begun_from_sha256": hashlib.sha256(GROUNDING.read_bytes()).hexdigest(),
+        "data_sha256": digest(groups),
+        "questions": len(groups),
+        "pairs": sum(len(group.labels) for group in groups),
+        "held_out_rows": len(held),
+        "held_out_mrr_by_weight": {str(w): round(mean, 4) for w, mean in ranks.items()},
+        "temperature": temperature,
+        "shift": shift,
+        "weight": weight,
+        "floor": floor,
+        "trade_off": table,
+        "dev_before": before,
+        "dev_after": after,
+    }
+    (out / METRICS).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    write_card(out, figures)
+    return figures
+
+
+def reranker_command(
+    data_root: Annotated[
+        Path | None, typer.Option(help="Folder with dstc9_faq_kb and logingov_help.")
+    ] = None,
+    out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("runs/reranker"),
+    seed: Annotated[int, typer.Option()] = Recipe.seed,
+    install: Annotated[bool, typer.Option(help="Serve it from now on.")] = False,
+) -> None:
+    """Train the reranker: does this passage answer this question?"""
+    figures = train_reranker(data_root, out, replace(Recipe(), seed=seed))
+    for name, value in figures["dev_after"].items():
+        print(f"{name:24} {figures['dev_before'][name]} -> {value}")
+    if install:
+        shutil.copytree(out, DEFAULT, dirs_exist_ok=True)
+    print(f"written to {DEFAULT if install else out}")
+
+
+def _write(out: Path, manifest: Manifest) -> None:
+    (out / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", "utf-8")
+
+
+def training_groups(
+    learned: Sequence[Judged], data_root: Path | None, encoder: TextEncoder, recipe: Recipe
+) -> list[Group]:
+    """Without ``data_root`` the two public sets are left out, which is too little for serving."""
+    rng = random.Random(recipe.seed)
+    groups: list[Group] = []
+    for _ in range(recipe.sample_rounds):
+        groups += sample_groups(learned, rng, recipe.sample_passages)
+    groups += synthetic(recipe.synthetic, rng)
+    named = {article for one in learned for article in one.row["articles"]}
+    groups += pseudo(sample_chunks(named), recipe.pseudo, encoder, rng)
+    if data_root is not None:
+        groups += dstc9(data_root, recipe.dstc9, rng)
+        groups += pseudo(logingov(data_root), recipe.pseudo, encoder, rng)
+    return groups
+
+
+def digest(groups: Sequence[Group]) -> str:
+    return hashlib.sha256("\n".join(map(repr, groups)).encode()).hexdigest()

@@ -1,0 +1,56 @@
+"""The model card that lies beside the reranker."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+
+def write_card(out: Path, figures: dict[str, Any]) -> None:
+    """``card.md``: what it is, data, command, seed, trade-off of the floor, figures on dev."""
+    recipe = figures["recipe"]
+    before, after = figures["dev_before"], figures["dev_after"]
+    lines = [
+        "# Reranker",
+        "",
+        "Judges whether a help passage answers a question. A LoRA adapter "
+        f"(rank {recipe['rank']}, fp16) on the shared",
+        f"encoder (`{figures['encoder']}`, weights {figures['encoder_digest']}) reads",
+        "`question [SEP] title > heading. text`, one linear output. English only.",
+        "",
+        f"    python -m finetune reranker --data-root DIR --out DIR --seed {recipe['seed']}",
+        "",
+        f"{figures['pairs']} pairs of {figures['questions']} questions, SHA-256 of the rows "
+        f"{figures['data_sha256'][:16]}. Sources: the",
+        "sample company's train questions with what the retriever finds for them, invented help",
+        "pages (`finetune.synthesis`), DSTC9 FAQ (Apache-2.0), Login.gov help (public domain),",
+        "and questions made of passages. A third of the questions is worn: typos, casing, words",
+        "left out. Training begins from the adapter of the grounding head "
+        f"(SHA-256 {figures['begun_from_sha256'][:16]}).",
+        "",
+        f"{figures['held_out_rows']} train rows, kept apart by article, were not learned from. "
+        "They give the temperature,",
+        f"the weight of the reranker's logit beside the fused relevance ({figures['weight']}) and "
+        f"the floor ({figures['floor']}):",
+        "the highest that keeps 95 of 100 answerable questions. So few rows leave the floor",
+        "uncertain by several points.",
+        "",
+        "| wanted | floor | answerable kept | unanswerable silent |",
+        "|---|---|---|---|",
+        *(
+            f"| {row['wanted']} | {row['floor']} | {row['answerable_kept']} "
+            f"| {row['unanswerable_silent']} |"
+            for row in figures["trade_off"]
+        ),
+        "",
+        "On the dev questions, by the fused relevance alone and with the reranker:",
+        "",
+        "| figure | without | with |",
+        "|---|---|---|",
+        *(f"| {name} | {before[name]} | {value} |" for name, value in after.items()),
+        "",
+        "It has no knowledge of who may read a passage or until when it is valid: the retriever",
+        "filters before it. Passages are cut at 160 tokens, question included.",
+        "",
+    ]
+    (out / "card.md").write_text("\n".join(lines), "utf-8")

@@ -1,0 +1,145 @@
+"""What the reranker changes for the sample questions: order, and silence."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from finetune.reranker_rows import DAY, Judged
+from finetune.retrieval_eval import evaluate_retrieval
+from knowledge_base.query import search_queries
+from knowledge_base.reranker import DEPTH, Reranker, combine, place_of
+from knowledge_base.retriever import Retriever
+
+WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
+KEPT = (0.9, 0.93, 0.95, 0.97, 0.99)
+KEPT_SHARE = 0.95  # of the answerable questions that the floor must let through
+SAME = 0.005  # of mean reciprocal rank: weights nearer than that are equally good
+
+
+@dataclass(frozen=True)
+class OnTheDay:
+    """A retriever on the day that the sample questions assume."""
+
+    retriever: Retriever
+
+    def rank_articles(self, query: str, k: int = 10) -> list[str]:
+        return self.retriever.rank_articles(query, k, on=DAY)
+
+    def silent(self, row: dict[str, Any]) -> bool:
+        history = [(turn["role"], turn["text"]) for turn in row["history"]]
+        queries = search_queries(history, row["question"])
+        return not self.retriever.search_all(queries, on=DAY)
+
+
+def measured(rows: Sequence[dict[str, Any]], retriever: Retriever) -> dict[str, float | int]:
+    """Retrieval figures, and the shares of rows without any passage above the floor."""
+    dated = OnTheDay(retriever)
+    figures = evaluate_retrieval(rows, dated)
+    parts = {
+        "unanswerable_silent": [row for row in rows if row["expect"] == "abstain"],
+        "answerable_silent": [row for row in rows if row["expect"] == "answer"],
+    }
+    for name, part in parts.items():
+        figures[name] = round(sum(map(dated.silent, part)) / len(part), 4)
+    for kind in sorted({row["type"] for row in rows if row["articles"]}):
+        some = [row for row in rows if row["type"] == kind and row["articles"]]
+        figures[f"mrr@10 {kind}"] = evaluate_retrieval(some, dated)["mrr@10"]
+    return figures
+
+
+def network_logits(judged: Sequence[Judged], reranker: Reranker) -> list[NDArray[np.float64]]:
+    """For each row, those of the candidates that serving judges."""
+    return [
+        reranker.logits(
+            one.query, [(place_of(c.title, c.heading), c.text) for c in one.chunks[:DEPTH]]
+        )
+        for one in judged
+    ]
+
+
+def platt(judged: Sequence[Judged], logits: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
+    """Temperature and shift that fit the labels best (Platt 1999)."""
+    from sklearn.linear_model import LogisticRegression
+
+    pairs = [
+        (logit, label)
+        for one, own in zip(judged, logits, strict=True)
+        for logit, label in zip(own, one.labels[:DEPTH], strict=True)
+        if label is not None
+    ]
+    model = LogisticRegression(C=10.0).fit([[p[0]] for p in pairs], [p[1] for p in pairs])
+    return round(1 / max(float(model.coef_[0, 0]), 0.05), 4), round(float(model.intercept_[0]), 4)
+
+
+def mixed(
+    judged: Sequence[Judged],
+    logits: Sequence[NDArray[np.float64]],
+    temperature: float,
+    shift: float,
+    weight: float,
+) -> list[NDArray[np.float32]]:
+    """Combined probabilities of each row's candidates."""
+    return [
+        combine(
+            (1 / (1 + np.exp(-(own / temperature + shift)))).astype(np.float32),
+            np.array(one.relevance[:DEPTH], np.float32),
+            weight,
+        )
+        for one, own in zip(judged, logits, strict=True)
+    ]
+
+
+def reciprocal_ranks(
+    judged: Sequence[Judged], scores: Sequence[NDArray[np.float32]]
+) -> list[float]:
+    """Of the first right article of each answerable row."""
+    found = []
+    for one, own in zip(judged, scores, strict=True):
+        if one.row["expect"] == "answer":
+            order = np.argsort(-own, kind="stable").tolist()
+            ids = list(dict.fromkeys(one.chunks[place].article for place in order))
+            places = [n for n, name in enumerate(ids, 1) if name in one.row["articles"]]
+            found.append(1 / places[0] if places else 0.0)
+    return found
+
+
+def best_weight(ranks: dict[float, float]) -> float:
+    """The middle of the weights whose mean reciprocal rank is equal to the best."""
+    good = [weight for weight, mean in ranks.items() if mean >= max(ranks.values()) - SAME]
+    return good[len(good) // 2]
+
+
+def trade_off(
+    judged: Sequence[Judged], scores: Sequence[NDArray[np.float32]]
+) -> list[dict[str, float]]:
+    """For shares of answerable questions kept: the floor, and the share of others silent."""
+    tops = {
+        kind: np.array(
+            [
+                own.max()
+                for one, own in zip(judged, scores, strict=True)
+                if one.row["expect"] == kind
+            ]
+        )
+        for kind in ("answer", "abstain")
+    }
+    rows = []
+    for kept in KEPT:
+        ordered = np.sort(tops["answer"])
+        floor = float(
+            np.floor(ordered[int(np.floor((1 - kept) * len(ordered) + 1e-9))] * 1e4) / 1e4
+        )
+        rows.append(
+            {
+                "wanted": kept,
+                "floor": floor,
+                "answerable_kept": round(float((tops["answer"] >= floor).mean()), 4),
+                "unanswerable_silent": round(float((tops["abstain"] < floor).mean()), 4),
+            }
+        )
+    return rows
