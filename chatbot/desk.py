@@ -207,6 +207,7 @@ class Desk:
                 "ok": bool(snapshot),
                 "snapshot": snapshot,
                 "problem": knowledge_problem,
+                "reranked": self.retriever.reranker is not None,
             },
             "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},
             "policy": {"ok": self.policy.problem is None, "problem": self.policy.problem},

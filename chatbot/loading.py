@@ -22,9 +22,8 @@ from chatbot.safety.screen import Screen
 from chatbot.settings import Settings
 from chatbot.workers import Workers
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.opening import open_retriever
 from knowledge_base.quiet import quiet_libraries
-from knowledge_base.retriever import Retriever
-from knowledge_base.store import SnapshotStore
 
 
 def load_desk(settings: Settings) -> Desk:
@@ -61,7 +60,7 @@ def load_desk(settings: Settings) -> Desk:
         ),
         screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language),
         policy=policy,
-        retriever=Retriever(SnapshotStore(settings.knowledge_dir), encoder),
+        retriever=open_retriever(settings, encoder),
         engine=engine,
         composer=Composer(engine, company.name, settings.max_new_tokens, settings.turn_deadline_s),
         gate=Gate(checks, workers, settings.check_deadline_s),

@@ -39,6 +39,7 @@ COMMANDS = {
     "router": ("finetune.router_cli", "router_command"),
     "toxicity": ("finetune.toxicity", "toxicity_command"),
     "grounding": ("finetune.grounding", "grounding_command"),
+    "reranker": ("finetune.reranker", "reranker_command"),
     "screen": ("finetune.screen", "command"),
 }
 EVALUATIONS = {
@@ -65,16 +66,11 @@ def evaluate_retrieval_command(
     """Recall, MRR and nDCG against a snapshot, the relevance floor off."""
     from chatbot.settings import load_settings
     from finetune.retrieval_eval import evaluate_retrieval
-    from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+    from knowledge_base.opening import open_retriever
     from knowledge_base.quiet import quiet_libraries
-    from knowledge_base.retriever import Retriever
-    from knowledge_base.store import SnapshotStore
 
     quiet_libraries()
-    settings = load_settings(data_dir=data_dir)
-    store = SnapshotStore(settings.knowledge_dir)
-    encoder = TransformerEncoder(EncoderFiles(settings.encoder))
-    retriever = Retriever(store, encoder, snapshot=snapshot)
+    retriever = open_retriever(load_settings(data_dir=data_dir), snapshot=snapshot)
     rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines() if line]
     _print(evaluate_retrieval(rows, retriever), as_json)
 

@@ -204,7 +204,10 @@ def _swapper(pairs: Sequence[tuple[str, str]]) -> Corruption:
         found = []
         for old, new in pairs:
             sign = not old[0].isalnum()
-            pattern = re.escape(old) if sign else rf"\b{re.escape(old)}\b"
+            # 'cannot' to 'must not' is no mistake, 'gluten-free' no price.
+            pattern = (
+                re.escape(old) if sign else rf"(?<![-'])\b{re.escape(old)}\b(?![-'])(?! not\b)"
+            )
             match = re.search(pattern, claim, re.IGNORECASE)
             if match:
                 found.append((match, new))
@@ -219,6 +222,7 @@ def _swapper(pairs: Sequence[tuple[str, str]]) -> Corruption:
 def comparator(claim: str, text: Text, pool: Pool, rng: random.Random) -> str | None:
     """A bound turned round; only one that stands before a fact ('after 60 days')."""
     facts = [f for f in find_facts(claim) if f.number or f.kind in {"date", "time", "month"}]
+    facts = [f for f in facts if not re.match(r" ?(?:to|-|until) ", claim[f.end :])]  # a range
     found = []
     for old, new in COMPARATORS:
         for match in re.finditer(rf"\b{re.escape(old)}\b", claim, re.IGNORECASE):

@@ -76,8 +76,11 @@ def evaluated(head: GroundingHead, rows: Sequence[GroundingRow]) -> dict[str, An
     mistakes: list[dict[str, Any]] = []
     for item, score in _scored(head, rows):
         row, supported = item.row, score >= head.threshold
-        passed.setdefault(row.kind, []).append(supported)
-        labels[row.kind] = row.label
+        kind = (
+            row.kind if labels.setdefault(row.kind, row.label) == row.label else f"not {row.kind}"
+        )
+        labels[kind] = row.label
+        passed.setdefault(kind, []).append(supported)
         if supported != bool(row.label):
             mistakes.append(
                 {"claim": row.claim, "supported": bool(row.label), "kind": row.kind,

@@ -14,7 +14,7 @@ COMPARATORS = (
     ("longer than", "shorter than"), ("by", "after"), ("maximum", "minimum"),
 )  # fmt: skip
 ANTONYMS = (
-    ("free", "chargeable"), ("free", "extra"), ("accepts", "refuses"), ("accept", "refuse"),
+    ("free", "chargeable"), ("accepts", "refuses"), ("accept", "refuse"),
     ("allowed", "forbidden"), ("open", "closed"), ("available", "unavailable"),
     ("include", "exclude"), ("includes", "excludes"), ("included", "excluded"),
     ("possible", "impossible"), ("cheap", "expensive"), ("online", "offline"),

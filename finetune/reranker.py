@@ -22,9 +22,10 @@ import typer
 from chatbot.safety import grounding_head
 from finetune.reranker_card import write_card
 from finetune.reranker_measure import (
-    KEPT_SHARE,
     WEIGHTS,
+    Remembering,
     best_weight,
+    floor_row,
     measured,
     mixed,
     network_logits,
@@ -113,14 +114,14 @@ def finish(
     _write(out, manifest)
     logits = network_logits(held, Reranker.load(out, files))
     temperature, shift = platt(held, logits)
-    ranks = {
-        weight: sum(found) / len(found)
-        for weight in WEIGHTS
-        for found in [reciprocal_ranks(held, mixed(held, logits, temperature, shift, weight))]
-    }
-    weight = best_weight(ranks)
-    table = trade_off(held, mixed(held, logits, temperature, shift, weight))
-    floor = next(row["floor"] for row in table if row["wanted"] == KEPT_SHARE)
+    scores = {w: mixed(held, logits, temperature, shift, w) for w in WEIGHTS}
+    found = {w: reciprocal_ranks(held, own) for w, own in scores.items()}
+    ranks = {w: sum(own) / len(own) for w, own in found.items()}
+    tables = {w: trade_off(held, own) for w, own in scores.items()}
+    silent = {w: floor_row(table)["unanswerable_silent"] for w, table in tables.items()}
+    weight = best_weight(ranks, silent)
+    table = tables[weight]
+    floor = floor_row(table)["floor"]
     manifest = manifest.model_copy(
         update={
             "temperature": temperature, "shift": shift, "weight": weight, "floor": floor,
@@ -132,7 +133,8 @@ def finish(
     with TemporaryDirectory() as folder:
         plain = sample_retriever(encoder, Path(folder))
         before = measured(dev, plain)
-        after = measured(dev, Retriever(plain.store, encoder, reranker=Reranker.load(out, files)))
+        judging = Retriever(plain.store, encoder, reranker=Remembering.load(out, files))
+        after = measured(dev, judging)
     figures = {
         "recipe": asdict(recipe),
         "encoder": files.setting,
@@ -143,6 +145,7 @@ def finish(
         "pairs": sum(len(group.labels) for group in groups),
         "held_out_rows": len(held),
         "held_out_mrr_by_weight": {str(w): round(mean, 4) for w, mean in ranks.items()},
+        "held_out_silent_by_weight": {str(w): share for w, share in silent.items()},
         "temperature": temperature,
         "shift": shift,
         "weight": weight,

@@ -21,6 +21,17 @@ KEPT_SHARE = 0.95  # of the answerable questions that the floor must let through
 SAME = 0.005  # of mean reciprocal rank: weights nearer than that are equally good
 
 
+class Remembering(Reranker):
+    """Judges a question once however many figures are made of it."""
+
+    def score(self, question: str, passages: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
+        memory: dict[Any, NDArray[np.float32]] = self.__dict__.setdefault("memory", {})
+        key = (question, tuple(passages))
+        if key not in memory:
+            memory[key] = super().score(question, passages)
+        return memory[key]
+
+
 @dataclass(frozen=True)
 class OnTheDay:
     """A retriever on the day that the sample questions assume."""
@@ -108,32 +119,31 @@ def reciprocal_ranks(
     return found
 
 
-def best_weight(ranks: dict[float, float]) -> float:
-    """The middle of the weights whose mean reciprocal rank is equal to the best."""
+def best_weight(ranks: dict[float, float], silent: dict[float, float]) -> float:
+    """Of the weights whose mean reciprocal rank is equal to the best, the one that silences
+    most unanswerable questions; the smallest where several do."""
     good = [weight for weight, mean in ranks.items() if mean >= max(ranks.values()) - SAME]
-    return good[len(good) // 2]
+    return max(good, key=lambda weight: silent[weight])
+
+
+def floor_row(table: Sequence[dict[str, float]]) -> dict[str, float]:
+    """The line of a trade-off that is chosen."""
+    return next(row for row in table if row["wanted"] == KEPT_SHARE)
 
 
 def trade_off(
     judged: Sequence[Judged], scores: Sequence[NDArray[np.float32]]
 ) -> list[dict[str, float]]:
     """For shares of answerable questions kept: the floor, and the share of others silent."""
-    tops = {
-        kind: np.array(
-            [
-                own.max()
-                for one, own in zip(judged, scores, strict=True)
-                if one.row["expect"] == kind
-            ]
-        )
-        for kind in ("answer", "abstain")
-    }
+    tops: dict[str, NDArray[np.float32]] = {}
+    for kind in ("answer", "abstain"):
+        pairs = zip(judged, scores, strict=True)
+        tops[kind] = np.array([own.max() for one, own in pairs if one.row["expect"] == kind])
+    ordered = np.sort(tops["answer"])
     rows = []
     for kept in KEPT:
-        ordered = np.sort(tops["answer"])
-        floor = float(
-            np.floor(ordered[int(np.floor((1 - kept) * len(ordered) + 1e-9))] * 1e4) / 1e4
-        )
+        lost = int(np.floor((1 - kept) * len(ordered) + 1e-9))
+        floor = round(float(np.floor(float(ordered[lost]) * 1e4) / 1e4), 4)
         rows.append(
             {
                 "wanted": kept,

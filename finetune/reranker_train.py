@@ -54,7 +54,7 @@ def train(
     total = 0.0
     for step, batch in enumerate(track(plan, description="reranker"), 1):
         found = logits_of(model, tokenizer, batch)
-        loss = loss_of(found, batch)
+        loss: Any = loss_of(found, batch)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(weights, 1.0)
@@ -86,11 +86,10 @@ def loss_of(found: Tensor, batch: Sequence[Group]) -> Tensor:
     wanted = labels * (1 - 2 * SMOOTHING) + SMOOTHING
     loss = nn.functional.binary_cross_entropy_with_logits(found, wanted)
     parts = []
-    for logits, own in zip(
-        found.split([len(g.labels) for g in batch]),
-        labels.split([len(g.labels) for g in batch]),
-        strict=True,
-    ):
+    start = 0
+    for group in batch:
+        place = slice(start, start := start + len(group.labels))
+        logits, own = found[place], labels[place]
         if 0 < own.sum() < len(own):
             parts.append(logits.logsumexp(0) - logits[own > 0].logsumexp(0))
     return loss + LISTWISE * torch.stack(parts).mean() if parts else loss

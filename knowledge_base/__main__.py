@@ -113,10 +113,10 @@ def search(
     """Print the passages that answer TEXT best."""
 
     def run() -> None:
-        from knowledge_base.retriever import Retriever
+        from knowledge_base.opening import open_retriever
 
         settings = _settings(data_dir)
-        retriever = Retriever(SnapshotStore(settings.knowledge_dir), _encoder(settings))
+        retriever = open_retriever(settings, _encoder(settings))
         audiences = AUDIENCES if internal else (PUBLIC,)
         passages = retriever.search(text, k, audiences=audiences, floor=not no_floor)
         if as_json:

@@ -7,7 +7,7 @@ head reads beside its own judgement of the meaning.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from chatbot.safety.grounding_claim import Claim, share
 from chatbot.safety.grounding_polarity import conditions, opposed
@@ -43,6 +43,8 @@ def compare(
     """``own_names`` (stems) are names that need no support, such as the company's own."""
     if not passage.units:
         return Comparison(("The passage has no text.",), (0.0,) * len(FEATURES), ())
+    if own_names & set(claim.stems):
+        claim = replace(claim, stems=tuple(s for s in claim.stems if s not in own_names))
     shares = [_coverage(claim.stems, unit) for unit in passage.units]
     order = sorted(range(len(shares)), key=lambda i: -shares[i])
     best = passage.units[order[0]]

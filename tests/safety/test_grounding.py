@@ -54,7 +54,7 @@ def checker() -> GroundingChecker:
         "Our team answers from Monday to Friday, 9 am to 6 pm.",
         "You can write to help@shop.example.",
         "Opened gas canisters cannot be returned.",
-        "Larkmoor takes unworn items back within 60 days of delivery.",
+        "Larkmoor customers can return unworn items within 60 days of delivery.",
     ],
 )
 def test_what_a_passage_says_is_supported(checker: GroundingChecker, claim: str) -> None:
@@ -104,7 +104,7 @@ def test_a_quotation_is_supported_word_for_word(checker: GroundingChecker) -> No
 def test_a_claim_that_combines_two_passages_is_supported_by_both(
     checker: GroundingChecker,
 ) -> None:
-    claim = "You can return unworn items within 60 days of delivery, or call 0808 157 0142."
+    claim = "You can return unworn items within 60 days, and you can call 0808 157 0142."
     result = checker.check(claim, PASSAGES, cited=(1, 3))
     assert result.supported, result
     assert result.passages == (1, 3)

@@ -1,0 +1,30 @@
+"""The retriever that the settings ask for: what the server, the terminal and the trainers share."""
+
+from __future__ import annotations
+
+import logging
+
+from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.reranker import Reranker, RerankerUnusable
+from knowledge_base.retriever import Retriever
+from knowledge_base.settings import KnowledgeSettings
+from knowledge_base.store import SnapshotStore
+
+log = logging.getLogger(__name__)
+
+
+def open_retriever(
+    settings: KnowledgeSettings,
+    encoder: TransformerEncoder | None = None,
+    snapshot: str | None = None,
+) -> Retriever:
+    """With the packaged reranker where it fits the encoder; without it, and said in the log and
+    in /readyz, where it does not. ``snapshot`` pins one by name."""
+    encoder = encoder or TransformerEncoder(EncoderFiles(settings.encoder))
+    store = SnapshotStore(settings.knowledge_dir)
+    reranker: Reranker | None = None
+    try:
+        reranker = Reranker.load(encoder=encoder.files)
+    except RerankerUnusable as error:
+        log.warning("passages are not re-ranked: %s", error)
+    return Retriever(store, encoder, snapshot=snapshot, reranker=reranker)

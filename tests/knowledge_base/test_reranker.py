@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import shutil
+from concurrent.futures import ThreadPoolExecutor
+
+import numpy as np
+import pytest
+
+from knowledge_base.reranker import DEFAULT, Reranker, RerankerUnusable, by_length, combine
+from knowledge_base.retriever import Retriever
+from tests.knowledge_base.conftest import TODAY
+
+PASSAGES = [
+    ("Returning an item > What it costs", "The label costs £3.50 and is taken off the refund."),
+    ("Returning an item", "You have 60 days from delivery to return an item."),
+    ("Gift cards", "A gift card is valid for five years."),
+]
+
+
+@pytest.fixture(scope="module")
+def reranker(encoder) -> Reranker:
+    return Reranker.load(encoder=encoder.files)
+
+
+@pytest.fixture
+def judging(shared_store, encoder, reranker) -> Retriever:
+    return Retriever(shared_store, encoder, reranker=reranker)
+
+
+def test_the_passage_that_answers_scores_highest(reranker):
+    assert reranker.score("how much do you take for the return label", PASSAGES).argmax() == 0
+    assert reranker.score("until when can I send something back", PASSAGES).argmax() == 1
+    assert reranker.score("does a gift card expire", PASSAGES).argmax() == 2
+
+
+def test_scores_are_probabilities_in_the_order_of_the_passages(reranker):
+    scores = reranker.score("does a gift card expire", PASSAGES)
+    assert scores.shape == (3,)
+    assert scores.dtype == np.float32
+    assert ((scores > 0) & (scores < 1)).all()
+    turned = reranker.score("does a gift card expire", PASSAGES[::-1])
+    assert turned[::-1] == pytest.approx(scores, abs=0.02)
+
+
+def test_no_passages_have_no_scores(reranker):
+    assert reranker.score("anything", []).shape == (0,)
+
+
+def test_threads_get_their_own_scores(reranker):
+    questions = ["does a gift card expire", "how long do I have to return a coat"] * 4
+    alone = [reranker.score(question, PASSAGES) for question in questions]
+    with ThreadPoolExecutor(4) as pool:
+        together = list(pool.map(lambda question: reranker.score(question, PASSAGES), questions))
+    assert np.allclose(alone, together, atol=1e-6)
+
+
+def test_a_missing_or_damaged_folder_is_named(tmp_path, encoder):
+    with pytest.raises(RerankerUnusable, match="is no reranker"):
+        Reranker.load(tmp_path, encoder.files)
+    shutil.copy(DEFAULT / "reranker.json", tmp_path)
+    (tmp_path / "reranker.safetensors").write_bytes(b"torn")
+    with pytest.raises(RerankerUnusable, match="cannot be read"):
+        Reranker.load(tmp_path, encoder.files)
+
+
+def test_weights_of_another_encoder_are_refused(tmp_path, encoder):
+    values = json.loads((DEFAULT / "reranker.json").read_text("utf-8"))
+    values["encoder_digest"] = "0" * 12
+    (tmp_path / "reranker.json").write_text(json.dumps(values), "utf-8")
+    with pytest.raises(RerankerUnusable, match="trained on the encoder 000000000000"):
+        Reranker.load(tmp_path, encoder.files)
+
+
+def test_the_shipped_weights_are_small():
+    assert sum(path.stat().st_size for path in DEFAULT.iterdir()) < 2_000_000
+
+
+def test_a_weight_of_one_is_the_reranker_alone_and_of_zero_the_fusion_alone():
+    own, fused = np.array([0.9, 0.2], np.float32), np.array([0.3, 0.6], np.float32)
+    assert combine(own, fused, 1.0) == pytest.approx(own, abs=1e-4)
+    assert combine(own, fused, 0.0) == pytest.approx(fused, abs=1e-4)
+
+
+def test_parts_hold_every_place_once():
+    parts = by_length([5, 1, 9, 3], parts=3)
+    assert sorted(place for part in parts for place in part) == [0, 1, 2, 3]
+    assert by_length([], parts=3) == []
+
+
+def test_a_search_is_ordered_by_the_combined_probability(judging):
+    found = judging.search("how much is shipping to germany", k=12, on=TODAY, floor=False)
+    assert found[0].article == "delivery"
+    scores = [passage.score for passage in found]
+    assert scores == sorted(scores, reverse=True)
+
+
+def test_hidden_articles_stay_hidden_behind_a_reranker(judging):
+    found = judging.search("return an item", k=12, on=TODAY, floor=False)
+    hidden = {"goodwill", "returns-2025", "returns-old", "delivery-2027"}
+    assert not hidden & {passage.article for passage in found}
+
+
+def test_the_rerankers_floor_is_the_one_that_counts(judging, reranker):
+    found = judging.search("how long do I have to send a coat back", on=TODAY)
+    assert found
+    assert all(passage.score >= reranker.floor - 1e-4 for passage in found)
+    assert judging.search("who won the football match last night", on=TODAY) == []
+
+
+def test_articles_are_ranked_in_the_same_order_as_passages(judging):
+    query = "how much is shipping to germany"
+    passages = judging.search(query, k=12, on=TODAY, floor=False)
+    ids = list(dict.fromkeys(passage.article for passage in passages))
+    assert judging.rank_articles(query, on=TODAY)[0] == ids[0]
