@@ -22,7 +22,7 @@ from chatbot.safety.grounding_claim import Claim
 from chatbot.safety.grounding_compare import Comparison, compare
 from chatbot.safety.grounding_head import GroundingHead, shared_head
 from chatbot.safety.grounding_units import PassageUnits, joined, read_passage
-from chatbot.safety.grounding_words import stem
+from chatbot.safety.grounding_words import stem, tidy
 from chatbot.types import Passage, Reason, ReasonCode, SentenceKind
 from knowledge_base.encoder import EncoderFiles, TextEncoder
 
@@ -100,7 +100,10 @@ class GroundingChecker:
         clean = [n for n in compared if not compared[n].problems and compared[n].evidence]
         clean = sorted(clean, key=lambda n: -compared[n].coverage)[:READ_BY_HEAD]
         logits = self.head.logits(
-            [(claim.text, self._evidence(claim, passages[n], compared[n])) for n in clean]
+            [
+                (self._neutral(claim, passages[n]), self._evidence(claim, passages[n], compared[n]))
+                for n in clean
+            ]
         )
         scores = {
             n: self.head.probability(float(logit), compared[n].features)
@@ -113,6 +116,17 @@ class GroundingChecker:
         nearest = max(compared.values(), key=lambda comparison: comparison.coverage)
         problems = nearest.problems or ("No passage says this.",)
         return GroundingResult(False, score, (), problems)
+
+    def _neutral(self, claim: Claim, passage: PassageUnits) -> str:
+        """'We' for an own name that the passage does not use: the network knows no companies."""
+        text = claim.text
+        for fact in reversed(claim.facts) if text == tidy(text) else ():
+            if fact.value in self.own_names and fact.value not in passage.stems:
+                text = f"{text[: fact.start]}we{text[fact.end :]}"
+        opening = text.split(maxsplit=1)[0] if text else ""
+        if stem(opening.lower()) in self.own_names - passage.stems:
+            text = f"We{text[len(opening) :]}"
+        return text
 
     def _evidence(self, claim: Claim, passage: PassageUnits, compared: Comparison) -> str:
         """Where words do not tell which sentences are meant, their vectors do."""

@@ -38,6 +38,9 @@ class _Place:
     in_best: bool
 
 
+_DENIES = re.compile(r"\b(?:no|not|never|none|cannot)\b|n't\b", re.IGNORECASE)
+
+
 class StatedFacts:
     """Which facts of the claim the passage states, and in which connection."""
 
@@ -61,6 +64,10 @@ class StatedFacts:
             if _turned_round(low, high, claim):
                 self.displaced.append(low)
                 self.problems.append(f"“{low.text}” and “{high.text}” are in the wrong order.")
+        if any(scope.row for scope in best.scopes) and (
+            _DENIES.search(tidy(claim.text)) and not _DENIES.search(best.text)
+        ):
+            self.problems.append("It denies something that this row of the table does not deny.")
         for fact in claim.facts:
             if fact.kind == "name" and fact.value not in own_names:
                 self._name(fact, best)

@@ -16,6 +16,10 @@ _PHRASES = (
     (r"united kingdom|great britain|u\.k\.", "UK"),
     (r"united states of america|united states|u\.s\.a\.|u\.s\.|usa", "USA"),
     (r"european union", "EU"),
+    (r"northern ireland", "NorthernIreland"),  # another country than Ireland
+    (r"north korea", "NorthKorea"),
+    (r"south korea", "SouthKorea"),
+    (r"south africa", "SouthAfrica"),
     (r"e-mail", "email"),
     (r"(?:at )?no (?:extra |additional )?(?:charge|cost)|free of charge|without (?:charge|cost)",
      "free"),
@@ -82,6 +86,7 @@ _STOP_WORDS = """a an the and or but so then than that this these those there he
     any some all each every both either such own same other another more most less least
     only within between through because however therefore either though although else ever
     sorry thanks thank hi hello sure certainly course unfortunately possible able happy glad
+    customer customers
     make makes made way ways using use used take takes happens happen
     one two three four five six seven eight nine ten eleven twelve
     pounds pound euros euro dollars dollar percent"""
@@ -93,7 +98,8 @@ _COUNTRIES = (
     "romania slovakia slovenia spain sweden norway iceland switzerland liechtenstein england "
     "scotland wales britain europe uk usa eu australia canada china india japan mexico brazil "
     "turkey ukraine russia israel egypt africa asia america gibraltar guernsey jersey "
-    "argentina chile singapore korea thailand vietnam indonesia malaysia philippines"
+    "argentina chile singapore korea thailand vietnam indonesia malaysia philippines "
+    "northernireland northkorea southkorea southafrica"
 )
 COUNTRIES = frozenset(_COUNTRIES.split())
 ANTONYMS = tuple(

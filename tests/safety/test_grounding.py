@@ -101,6 +101,19 @@ def test_a_quotation_is_supported_word_for_word(checker: GroundingChecker) -> No
     assert checker.check(quotation, PASSAGES).score == 1.0
 
 
+def test_what_one_row_of_a_table_says_is_not_true_of_another(checker: GroundingChecker) -> None:
+    assert not checker.check("Express delivery is not offered to Germany.", [PRICES]).supported
+    assert checker.check("Express delivery is not offered to Austria.", [PRICES]).supported
+
+
+def test_northern_ireland_is_another_place_than_ireland(checker: GroundingChecker) -> None:
+    north = passage(
+        "ni", "Delivery", "Delivery to Northern Ireland costs £4.50 and takes 3 to 5 working days."
+    )
+    assert not checker.check("Delivery to Ireland costs £4.50.", [north]).supported
+    assert checker.check("Delivery to Northern Ireland costs £4.50.", [north]).supported
+
+
 def test_a_claim_that_combines_two_passages_is_supported_by_both(
     checker: GroundingChecker,
 ) -> None:
