@@ -23,6 +23,7 @@ from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
 from knowledge_base.passage import Passage
 from knowledge_base.reranker import DEPTH, Reranker, place_of
 from knowledge_base.snapshot import Snapshot
+from knowledge_base.spelling import Speller
 from knowledge_base.store import SnapshotStore
 
 T = TypeVar("T")
@@ -58,6 +59,7 @@ class Retriever:
         self.store = store
         self.encoder = encoder
         self.reranker = reranker
+        self._speller: tuple[str, Speller] | None = None
         self._memory: tuple[str, NDArray[np.float32]] | None = None
         self._lock = Lock()
 
@@ -142,11 +144,20 @@ class Retriever:
         vector: NDArray[np.float32] | None = None,
     ) -> Ranked:
         """All candidates, best first, with the evidence for each."""
+        query = self._spelling(snapshot).completed(query)
         if vector is None:
             vector = self._embed(query)
         allowed = snapshot.allowed(audiences, on or date.today())
         ranked = rank(snapshot, query, vector, allowed)
         return reranked(snapshot, query, ranked, self.reranker) if self.reranker else ranked
+
+    def _spelling(self, snapshot: Snapshot) -> Speller:
+        known = self._speller
+        if known is None or known[0] != snapshot.name:
+            titles = [article.title for article in snapshot.articles.values()]
+            texts = [f"{chunk.heading} {chunk.text}" for chunk in snapshot.chunks]
+            known = self._speller = (snapshot.name, Speller([*titles, *texts]))
+        return known[1]
 
     def _embed(self, query: str) -> NDArray[np.float32]:
         with self._lock:
