@@ -34,6 +34,9 @@ from chatbot.types import (
 from knowledge_base.query import search_queries
 
 PASSAGES = 4  # what the default adapter was trained with
+SURELY_RELEVANT = 0.8
+"""From here on the best passage is quoted although the model finds no answer in it. On the
+sample questions, train and dev, no unanswerable question reaches it and 23% of the others do."""
 RELATED = 3  # articles offered when there is no answer
 
 
@@ -255,7 +258,8 @@ class _Answer:
             yield self._held()
             return
         if self.claims == 0:
-            quote = None if self.abstained else await self._quote()
+            sure = self.passages[0].score >= SURELY_RELEVANT
+            quote = await self._quote() if sure or not self.abstained else None
             if quote is None:
                 yield _nothing_found(self.route, self.desk, self.passages[:RELATED])
                 return
