@@ -22,7 +22,6 @@ DEFAULT_TEXTS: Mapping[str, str] = {
     "refuse": "I can only help with questions about our products and services.",
     "clarify": "Could you tell me a little more about what you need?",
     "clarify_between": "Do you mean {first} or {second}?",
-    "quote_lead": "Here is what our help centre says about this:",
     "held_notice": "A colleague is checking the answer before I send it. You can leave this open.",
     "nobody_on_duty": "Nobody from the team is here right now. Leave your contact details and "
     "we will get back to you.",
@@ -39,7 +38,6 @@ DEFAULT_TEXTS: Mapping[str, str] = {
     "closed_notice": "This conversation is closed. Write again at any time to reopen it.",
     "joined_notice": "A colleague has joined the conversation.",
     "left_notice": "Your colleague has left; I am here again.",
-    "care_handover": "This is serious. A colleague will read it and reply here.",
 }
 
 

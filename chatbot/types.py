@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
 from enum import StrEnum
 from typing import Any, Literal
 
@@ -269,12 +268,3 @@ class Decision:
     scores: Mapping[str, float] = field(default_factory=dict)
     supported_by: tuple[int, ...] = ()
     """Passage numbers whose support was confirmed; citations are cut down to these."""
-
-
-@dataclass(frozen=True, slots=True)
-class Explanation:
-    """What is stored beside a message and shown to the reviewer."""
-
-    decisions: tuple[Mapping[str, Any], ...]
-    route: Mapping[str, Any]
-    at: datetime

@@ -293,11 +293,8 @@ async def withdraw_pending(
     if message is not None:
         message.state = "withdrawn"
     sent = await rows.sentence_events(item.message_id)
-    if sent:
-        await rows.append_event(
-            conversation, "withdrawn", {"message_id": item.message_id, "kept": joined(sent)}
-        )
-    else:
-        await rows.append_event(conversation, "withdrawn", {"message_id": item.message_id})
+    payload = {"message_id": item.message_id, **({"kept": joined(sent)} if sent else {})}
+    released = release_static("withdrawn_notice", office.company.texts)
+    await rows.append_event(conversation, "withdrawn", payload, released, item.message_id)
     await rows.audit(conversation.id, "system", "item.withdrawn", item.id, {"why": why})
     rows.tell_staff("item", item.id, "withdrawn")

@@ -176,12 +176,6 @@ class StaffService:
                 )
             )
 
-    async def leave(self, staff: Staff) -> None:
-        async with self.office.database.write() as session:
-            row = await session.get(Presence, staff.id)
-            if row is not None:
-                row.seen_at = 0.0
-
 
 def clean_reply(text: str) -> str:
     text = text.encode("utf-8", "replace").decode("utf-8").strip()
