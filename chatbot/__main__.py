@@ -32,8 +32,10 @@ app = typer.Typer(
     pretty_exceptions_enable=False,
 )
 keys_app = typer.Typer(help="API keys: shown once, stored hashed.", no_args_is_help=True)
+routes_app = typer.Typer(help="The declared routes of a company.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
+app.add_typer(routes_app, name="routes")
 app.add_typer(audit_app, name="audit")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
@@ -134,6 +136,22 @@ def keys_revoke(key_id: str, data_dir: DataDir = None) -> None:
 
     _with_settings(data_dir, revoke)
     typer.echo(f"{key_id} is revoked")
+
+
+@routes_app.command("test")
+def routes_test(
+    file: Annotated[
+        Path | None, typer.Argument(help="default: routes_test.toml of the company's folder")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Checks stated cases, "this message, this route"; exit status 1 when one does not hold."""
+    from chatbot.routing.cases import run_cases
+
+    wrong, count = run_cases(load_settings(data_dir=data_dir), file, typer.echo)
+    typer.echo(f"{count} cases, {wrong} wrong")
+    if wrong:
+        raise typer.Exit(1)
 
 
 @audit_app.command("verify")

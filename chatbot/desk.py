@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
+from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.citations import with_marks
@@ -16,6 +17,7 @@ from chatbot.answering.engine import Engine
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.company import Company
+from chatbot.routing.hours import closed_at
 from chatbot.safety.gate import Gate
 from chatbot.safety.moderation import Moderation, Moderator
 from chatbot.types import (
@@ -36,11 +38,15 @@ from knowledge_base.query import search_queries
 from knowledge_base.retriever import Retriever
 
 if TYPE_CHECKING:
+    from chatbot.routing.company_entities import CompanyEntities
     from chatbot.routing.model import RouterModel
     from chatbot.routing.policy import RoutePolicy
     from chatbot.safety.grounding import GroundingChecker
     from chatbot.safety.policy import Policy
     from chatbot.safety.screen import Screen
+
+DERIVED = ("url", "units")
+"""What a stored passage holds beyond what makes it."""
 
 
 @dataclass
@@ -52,6 +58,7 @@ class Desk:
     encoder: TextEncoder
     router: RouterModel
     routes: RoutePolicy
+    company_entities: CompanyEntities
     screener: Screen
     policy: Policy
     retriever: Retriever
@@ -72,10 +79,7 @@ class Desk:
         prediction, screening = await self.workers.run(
             self._read, text, known, spoken, deadline_s=self.stage_deadline_s
         )
-        route = self.routes.decide(
-            screening, prediction, history, company_language=self.company.language
-        )
-        return screening, route
+        return screening, self._route(screening, prediction, history)
 
     def _read(
         self, text: str, known: Mapping[str, str], spoken: Sequence[tuple[str, str]] = ()
@@ -83,13 +87,33 @@ class Desk:
         """A follow-up that says too little by itself is routed with the turn before it."""
         *joined, _ = search_queries(spoken, text)
         prediction, *others = self.router.predict([text, *joined])
+        today = datetime.now(self.company.timezone).date()
+        entities = self.company_entities.complete(text, prediction.entities, today)
+        prediction = replace(prediction, entities=entities)
         screening = self.screener.screen(text, prediction, known)
+        screening = replace(
+            screening,
+            entities=self.company_entities.complete(text, screening.entities, today),
+        )
         for other in others:
             if prediction.confidence < self.router.bands.act and (
                 other.confidence > prediction.confidence
             ):
                 prediction = replace(other, entities=prediction.entities)
         return prediction, screening
+
+    def _route(
+        self, screening: Screening, prediction: Prediction, history: Sequence[HistoryMessage]
+    ) -> Route:
+        said = (m.text for m in history if m.role == "customer")
+        return self.routes.decide(
+            screening,
+            prediction,
+            history,
+            company_language=self.company.language,
+            remembered={e.label for text in said for e in self.company_entities.find(text)},
+            closed=closed_at(self.company, datetime.now(UTC)),
+        )
 
     def labels(self, route: Route) -> tuple[str, str]:
         """How routes.toml names the two likeliest intents, for a question back; '' if unnamed."""
@@ -144,7 +168,7 @@ class Desk:
     async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Citations of the passages that support a sentence of a person's text."""
         known = [
-            Passage(**{name: value for name, value in passage.items() if name != "url"})
+            Passage(**{name: value for name, value in passage.items() if name not in DERIVED})
             for passage in passages
         ]
 
@@ -165,9 +189,7 @@ class Desk:
         prediction, screening = await self.workers.run(
             self._read, text, {}, deadline_s=self.stage_deadline_s
         )
-        route = self.routes.decide(
-            screening, prediction, (), company_language=self.company.language
-        )
+        route = self._route(screening, prediction, ())
         nearest = await self.workers.run(self.router.nearest, text)
         return {
             "intent": prediction.intent,
@@ -210,9 +232,14 @@ class Desk:
                 "reranked": self.retriever.reranker is not None,
             },
             "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},
+            "entities": {
+                "ok": self.company_entities.problem is None,
+                "problem": self.company_entities.problem,
+                "timeouts": self.company_entities.timeouts,
+            },
             "policy": {"ok": self.policy.problem is None, "problem": self.policy.problem},
             "toxicity": {"ok": True, "model": self.toxicity_name},
-            "checks": {"ok": True, "failures": dict(self.gate.failures)},
+            "checks": self.gate.readiness(),
         }
 
     async def close(self) -> None:

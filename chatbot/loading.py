@@ -10,6 +10,7 @@ from chatbot.answering.prompt import instructions
 from chatbot.company import load_company
 from chatbot.desk import Desk
 from chatbot.errors import SetupError
+from chatbot.routing.company_entities import CompanyEntities
 from chatbot.routing.language import detect_language
 from chatbot.routing.model import RouterModel
 from chatbot.routing.policy import RoutePolicy
@@ -32,7 +33,7 @@ def load_desk(settings: Settings) -> Desk:
     company = load_company(settings.company)
     routes_file = _company_file(settings.company, "routes.toml")
     policy_file = _company_file(settings.company, "policy.toml")
-    files = EncoderFiles(settings.encoder)
+    files = EncoderFiles(settings.encoder, settings.compiled_dir)
     encoder = TransformerEncoder(files)
     workers = Workers()
     policy = Policy.load(policy_file)
@@ -57,6 +58,9 @@ def load_desk(settings: Settings) -> Desk:
             bands=router.bands,
             intents=router.intents,
             templates=company.texts.keys(),
+        ),
+        company_entities=CompanyEntities.load(
+            settings.company / "entities.toml", (company.language, "en")
         ),
         screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language),
         policy=policy,

@@ -90,7 +90,7 @@ def _knowledge(settings: Settings, say: Callable[[str], None]) -> None:
     articles = settings.company / "articles"
     say(f"help articles of {articles}")
     try:
-        encoder = TransformerEncoder(EncoderFiles(settings.encoder))
+        encoder = TransformerEncoder(EncoderFiles(settings.encoder, settings.compiled_dir))
         report = sync_path(store, encoder, articles, source=SOURCE)
     except (KnowledgeError, NothingToRead, EncoderNotFound) as error:
         raise SetupError(str(error)) from None

@@ -7,7 +7,7 @@ import os
 from collections.abc import Mapping
 from typing import Literal
 
-from pydantic import Field, SecretStr, ValidationError
+from pydantic import Field, SecretStr, ValidationError, ValidationInfo, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from chatbot.errors import SetupError
@@ -90,7 +90,52 @@ class Settings(KnowledgeSettings):
         default="", description="Comma-separated addresses whose X-Forwarded-For is believed."
     )
 
+    # People
+    retention_days: float = Field(
+        default=365.0, ge=0, description="Older messages are erased; 0 keeps them."
+    )
+    public_url: str | None = Field(
+        default=None, description="Where staff reach this server, for links and sign-in."
+    )
+    oidc_issuer: str | None = Field(default=None, description="OpenID provider for staff.")
+    oidc_client_id: str = ""
+    oidc_client_secret: SecretStr | None = Field(default=None, validate_default=True)
+    oidc_scopes: str = "openid profile email"
+    oidc_role_claim: str = "groups"
+    oidc_admins: str = Field(default="", description="Comma-separated values of the claim.")
+    oidc_reviewers: str = ""
+    oidc_agents: str = ""
+    session_hours: float = Field(default=8.0, gt=0)  # a working day; then sign in again
+    session_idle_minutes: float = Field(default=60.0, gt=0)
+
+    # Outgoing
+    webhook_url: str | None = Field(default=None, description="Receives signed events.")
+    webhook_secret: SecretStr | None = Field(
+        default=None,
+        validate_default=True,
+        description="'whsec_' and base64 of 24 to 64 bytes (Standard Webhooks)."
+    )
+    notify_url: SecretStr | None = Field(
+        default=None, description="Incoming webhook of Slack or Mattermost."
+    )
+    webhook_allow_private: bool = Field(
+        default=False, description="Targets in private networks and http:// are allowed."
+    )
+    webhook_timeout_s: float = Field(default=10.0, gt=0, le=120)
+    webhook_max_attempts: int = Field(default=10, ge=1, le=50)  # four hours, then a dead letter
+    webhook_away_s: float = Field(default=30.0, ge=0)  # a customer without it by then is away
+
     log_level: Literal["debug", "info", "warning", "error"] = "info"
+
+    @field_validator("webhook_secret", "oidc_client_secret")
+    @classmethod
+    def _beside(cls, value: SecretStr | None, info: ValidationInfo) -> SecretStr | None:
+        """A target without its secret would be believed by nobody."""
+        needed_by = {"webhook_secret": "webhook_url", "oidc_client_secret": "oidc_issuer"}
+        other = needed_by[str(info.field_name)]
+        if value is None and info.data.get(other):
+            raise ValueError(f"it is needed beside {PREFIX}{other.upper()}")
+        return value
 
     @property
     def resolved_database_url(self) -> str:

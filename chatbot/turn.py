@@ -12,6 +12,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, field
 
+from chatbot.answering.focus import focused
 from chatbot.answering.quote import best_quote
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
@@ -33,7 +34,7 @@ from chatbot.types import (
 )
 from knowledge_base.query import search_queries
 
-PASSAGES = 4  # what the default adapter was trained with
+PASSAGES = 6  # searched for; the model reads the best units of them (answering/focus.py)
 SURELY_RELEVANT = 0.8
 """From here on the best passage is quoted although the model finds no answer in it. On the
 sample questions, train and dev, no unanswerable question reaches it and 23% of the others do."""
@@ -180,7 +181,8 @@ class _Answer:
         passages: tuple[Passage, ...],
         query: str,
     ) -> None:
-        self.request, self.desk, self.route, self.passages = request, desk, route, passages
+        self.request, self.desk, self.route = request, desk, route
+        self.passages, self.shown = focused(passages)
         self.screening, self.query = screening, query
         self.draft = Draft()
         self.own = {**request.placeholders, **screening.placeholders}
@@ -217,7 +219,7 @@ class _Answer:
             try:
                 async for sentence in self.desk.compose(
                     self.screening.redacted,
-                    self.passages,
+                    self.shown,
                     self.request.history,
                     self.request.released,
                 ):

@@ -28,6 +28,7 @@ app.add_typer(evaluate, name="evaluate")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+Report = Annotated[Path | None, typer.Option(help="HTML page to write, failures first.")]
 
 # Trainers live in modules of their own; their options are declared beside them.
 COMMANDS = {
@@ -60,25 +61,30 @@ def _register(target: typer.Typer, commands: dict[str, tuple[str, str]]) -> None
 def evaluate_retrieval_command(
     data: Annotated[Path, typer.Option(help='JSONL {"question", "articles", "history"?}.')],
     snapshot: Annotated[str | None, typer.Option(help="Default: the serving one.")] = None,
+    report: Report = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Recall, MRR and nDCG against a snapshot, the relevance floor off."""
     from chatbot.settings import load_settings
-    from finetune.retrieval_eval import evaluate_retrieval
+    from finetune import retrieval_eval
     from knowledge_base.opening import open_retriever
     from knowledge_base.quiet import quiet_libraries
 
     quiet_libraries()
     retriever = open_retriever(load_settings(data_dir=data_dir), snapshot=snapshot)
     rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines() if line]
-    _print(evaluate_retrieval(rows, retriever), as_json)
+    done = retrieval_eval.searched(rows, retriever)
+    if report is not None:
+        retrieval_eval.report(report, done)
+    _print(retrieval_eval.figures(done), as_json)
 
 
 @evaluate.command("answers")
 def evaluate_answers_command(
     data: Annotated[Path, typer.Option(help="JSONL with must, must_not, expect.")],
     out: Annotated[Path | None, typer.Option(help="Every reply, one JSON object a line.")] = None,
+    report: Report = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
@@ -86,7 +92,7 @@ def evaluate_answers_command(
     from chatbot.loading import load_desk
     from chatbot.prepare import prepare
     from chatbot.settings import load_settings
-    from finetune.turns_eval import read_rows, run, write_replies
+    from finetune.turns_eval import html_report, read_rows, run, write_replies
 
     settings = load_settings(data_dir=data_dir)
     rows = read_rows(data)
@@ -94,12 +100,14 @@ def evaluate_answers_command(
     with Progress(disable=as_json) as progress:
         task = progress.add_task("turns", total=len(rows))
 
-        def report(done: int, total: int) -> None:
+        def show(done: int, total: int) -> None:
             progress.update(task, completed=done)
 
-        found, judged = run(rows, lambda: load_desk(settings), report)
+        found, judged = run(rows, lambda: load_desk(settings), show)
     if out is not None:
         write_replies(out, judged)
+    if report is not None:
+        html_report(report, found, judged)
     _print(found, as_json)
 
 

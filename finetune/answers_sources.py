@@ -15,13 +15,13 @@ from dataclasses import replace
 from pathlib import Path
 
 from chatbot.answering.citations import with_marks
-from chatbot.answering.plain import plain_text
 from chatbot.answering.prompt import ABSTENTION
 from chatbot.answering.sentences import split_sentences
 from finetune.answers_rows import AnswerRow, PassageText
 from finetune.synthesis import COMPANIES, noisy
 from knowledge_base.article import Article, article_from
 from knowledge_base.chunking import chunk
+from knowledge_base.plain import plain_text
 
 _STEP = re.compile(r"^\d{1,2}[.)]\s+")
 _WORD = re.compile(r"[a-z0-9£€$]+")

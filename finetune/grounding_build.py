@@ -7,7 +7,6 @@ from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from pathlib import Path
 
-from chatbot.answering.plain import plain_text
 from chatbot.safety.facts import Fact, find_facts
 from chatbot.safety.grounding_claim import Claim
 from chatbot.safety.grounding_compare import compare
@@ -22,6 +21,7 @@ from finetune.grounding_rows import (
     logingov_texts,
     sample_texts,
 )
+from knowledge_base.plain import plain_text
 
 SENTENCES = {"sample": 8, "logingov": 6, "dstc9": 1}  # taken of one passage, at most
 TRUE_PER_SENTENCE = {"sample": 2, "logingov": 2, "dstc9": 1}

@@ -11,7 +11,6 @@ import re
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
-from chatbot.answering.plain import plain_text
 from chatbot.answering.sentences import split_sentences
 from chatbot.safety.facts import Fact, find_facts
 from chatbot.safety.grounding_words import COUNTRIES, content_stems, tidy
@@ -24,6 +23,7 @@ from finetune.grounding_mistakes import (
     UNITS,
 )
 from finetune.grounding_rows import Text
+from knowledge_base.plain import plain_text
 
 HELD_OUT = frozenset({"unit", "comparator", "antonym", "mixed", "quantifier"})
 

@@ -19,6 +19,7 @@ from chatbot.safety.grounding_head import GroundingHead
 from chatbot.safety.grounding_units import read_passage
 from finetune.grounding_corrupt import HELD_OUT
 from finetune.grounding_rows import GroundingRow, read_rows
+from finetune.report import Section, write_report
 from knowledge_base.encoder import DEFAULT_ENCODER, EncoderFiles
 
 EVALUATED_AT_ONCE = 32  # rows of one forward pass
@@ -56,10 +57,15 @@ def evaluate_grounding_command(
         Path, typer.Option(help="JSONL: claim, passage {title,heading,text}, supported.")
     ],
     model: Annotated[Path | None, typer.Option(help="Folder of a head; default: served.")] = None,
+    report: Annotated[Path | None, typer.Option(help="HTML page to write, failures first.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
 ) -> None:
     """Measure the grounding check on labelled rows."""
     figures = evaluate_grounding(model or WEIGHTS, read_rows(data))
+    if report is not None:
+        note = "Supported claims that were dropped, and unsupported ones that passed."
+        section = Section("Mistakes", note, figures["mistakes"])
+        write_report(report, "Grounding check", str(data.name), figures["headline"], [section])
     if as_json:
         print(json.dumps(figures))
         return

@@ -6,10 +6,10 @@ import random
 import re
 from collections.abc import Callable
 
-from chatbot.answering.plain import plain_text
 from chatbot.safety.grounding_words import tidy
 from finetune.grounding_corrupt import units_of
 from finetune.grounding_rows import Text
+from knowledge_base.plain import plain_text
 
 # Exchanges that keep the meaning in any help article. Both directions are tried.
 _EXCHANGES = (

@@ -12,8 +12,10 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from chatbot.safety.grounding_head import MAX_TOKENS, pool
+from chatbot.safety.grounding_head import MAX_TOKENS
 from knowledge_base.encoder import EncoderFiles
+from knowledge_base.lora import stored
+from knowledge_base.torch_forward import pair_pooled
 
 BATCH = 32
 LEARNING_RATE = 1e-3  # of the LoRA matrices and of the output vector
@@ -66,17 +68,13 @@ class CrossEncoder(nn.Module):
         """Logits, shape (pairs,)."""
         with torch.autocast("cpu", dtype=torch.bfloat16):
             states = self.encoder(**batch).last_hidden_state
-        logits: Tensor = self.out(pool(states.float(), batch["attention_mask"])).squeeze(1)
+        logits: Tensor = self.out(pair_pooled(states.float(), batch["attention_mask"])).squeeze(1)
         return logits
 
     def tensors(self) -> dict[str, Tensor]:
         """What serving merges: ``<layer>.down``, ``<layer>.up`` and ``out``, fp16."""
-        found: dict[str, Tensor] = {}
-        for name, layer in self.adapted.items():
-            found[f"{name}.down"] = layer.down.detach().half().contiguous()
-            found[f"{name}.up"] = layer.up.detach().half().contiguous()
-        found["out"] = torch.cat([self.out.weight[0], self.out.bias]).detach().half()
-        return found
+        adapter = {name: (layer.down, layer.up) for name, layer in self.adapted.items()}
+        return stored(adapter, torch.cat([self.out.weight[0], self.out.bias]))
 
 
 def train(

@@ -1,8 +1,8 @@
-"""``python -m finetune reranker``: does this passage answer this question?
+"""``python -m finetune reranker``: does this piece of a passage answer this question?
 
-A cross-encoder learns it from the sample company's train questions and from invented and
-public help texts. A quarter of the train questions, by article, is kept out of training: it
-gives the temperature, the weight beside the fused relevance, and the floor.
+A cross-encoder learns it from the sample company's train questions, from invented help centres
+and from public help texts. A quarter of the train questions, by article, is kept out of
+training: it gives the temperature, the weight beside the fused relevance, and the floor.
 """
 
 from __future__ import annotations
@@ -20,6 +20,7 @@ from typing import Annotated, Any
 import typer
 
 from chatbot.safety import grounding_head
+from finetune.centres import read_centres
 from finetune.reranker_card import write_card
 from finetune.reranker_measure import (
     WEIGHTS,
@@ -36,16 +37,13 @@ from finetune.reranker_measure import (
 from finetune.reranker_rows import (
     Group,
     Judged,
-    dstc9,
     judged_rows,
-    logingov,
-    pseudo,
     sample_chunks,
     sample_groups,
     sample_retriever,
     sample_rows,
-    synthetic,
 )
+from finetune.reranker_sources import centre_groups, dstc9, logingov, pseudo, synthetic
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 from knowledge_base.reranker import DEFAULT, FORMAT, MANIFEST, TENSORS, Manifest, Reranker
 from knowledge_base.retriever import Retriever
@@ -62,7 +60,10 @@ class Recipe:
     seed: int = 7
     sample_rounds: int = 3
     """How often each train question is seen, each time worn differently."""
-    sample_passages: int = 5
+    centre_rounds: int = 2
+    """The same for the questions of the invented help centres."""
+    units: int = 14
+    """Of one question in training; serving judges about 60."""
     synthetic: int = 150
     """Invented pages, about five questions each."""
     dstc9: int = 700
@@ -167,7 +168,7 @@ def reranker_command(
     seed: Annotated[int, typer.Option()] = Recipe.seed,
     install: Annotated[bool, typer.Option(help="Serve it from now on.")] = False,
 ) -> None:
-    """Train the reranker: does this passage answer this question?"""
+    """Train the reranker: does this piece of a passage answer this question?"""
     figures = train_reranker(data_root, out, replace(Recipe(), seed=seed))
     for name, value in figures["dev_after"].items():
         print(f"{name:24} {figures['dev_before'][name]} -> {value}")
@@ -187,7 +188,10 @@ def training_groups(
     rng = random.Random(recipe.seed)
     groups: list[Group] = []
     for _ in range(recipe.sample_rounds):
-        groups += sample_groups(learned, rng, recipe.sample_passages)
+        groups += sample_groups(learned, rng, recipe.units)
+    centres = read_centres()
+    for _ in range(recipe.centre_rounds):
+        groups += centre_groups(centres, encoder, rng, recipe.units)
     groups += synthetic(recipe.synthetic, rng)
     named = {article for one in learned for article in one.row["articles"]}
     groups += pseudo(sample_chunks(named), recipe.pseudo, encoder, rng)

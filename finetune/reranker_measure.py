@@ -14,6 +14,7 @@ from finetune.retrieval_eval import evaluate_retrieval
 from knowledge_base.query import search_queries
 from knowledge_base.reranker import DEPTH, Reranker, combine, place_of
 from knowledge_base.retriever import Retriever
+from knowledge_base.units import units
 
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 KEPT = (0.9, 0.93, 0.95, 0.97, 0.99)
@@ -64,13 +65,18 @@ def measured(rows: Sequence[dict[str, Any]], retriever: Retriever) -> dict[str, 
 
 
 def network_logits(judged: Sequence[Judged], reranker: Reranker) -> list[NDArray[np.float64]]:
-    """For each row, those of the candidates that serving judges."""
-    return [
-        reranker.logits(
-            one.query, [(place_of(c.title, c.heading), c.text) for c in one.chunks[:DEPTH]]
-        )
-        for one in judged
-    ]
+    """For each row, those of the candidates that serving judges: of their best units."""
+    found = []
+    for one in judged:
+        parts = [units(chunk.text) or (chunk.text,) for chunk in one.chunks[:DEPTH]]
+        pairs = [
+            (place_of(chunk.title, chunk.heading), unit)
+            for chunk, own in zip(one.chunks, parts, strict=False)
+            for unit in own
+        ]
+        starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
+        found.append(np.maximum.reduceat(reranker.logits(one.query, pairs), starts))
+    return found
 
 
 def platt(judged: Sequence[Judged], logits: Sequence[NDArray[np.float64]]) -> tuple[float, float]:

@@ -8,13 +8,15 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import torch
 from torch import Tensor, nn
 
 from finetune.grounding_train import CrossEncoder
 from finetune.reranker_rows import Group
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.reranker import MAX_TOKENS, by_length
+from knowledge_base.lora import adapter_of, read_tensors
+from knowledge_base.reranker import MAX_TOKENS
 
 PAIRS = 36  # in a batch, about
 LEARNING_RATE = 8e-4
@@ -69,13 +71,13 @@ def train(
 
 def begin_from(model: CrossEncoder, path: Path) -> None:
     """Begins with a trained adapter: it has learnt to compare two texts, a random one has not."""
-    from safetensors.torch import load_file
-
-    tensors = load_file(path)
+    tensors = read_tensors(path)
+    adapter = adapter_of(tensors)
     with torch.no_grad():
         for name, layer in model.adapted.items():
-            layer.down.copy_(tensors[f"{name}.down"])
-            layer.up.copy_(tensors[f"{name}.up"])
+            down, up = adapter[name]
+            layer.down.copy_(down)
+            layer.up.copy_(up)
         model.out.weight[0].copy_(tensors["out"][:-1])
         model.out.bias.copy_(tensors["out"][-1:])
 
@@ -117,6 +119,12 @@ def logits_of(model: CrossEncoder, tokenizer: Any, batch: Sequence[Group]) -> Te
     back = torch.empty(len(order), dtype=torch.long)
     back[torch.tensor(order)] = torch.arange(len(order))
     return torch.cat(found)[back]
+
+
+def by_length(lengths: Sequence[int], parts: int) -> list[list[int]]:
+    """Places in order of length, in so many parts: short texts are not padded to long ones."""
+    order = sorted(range(len(lengths)), key=lambda place: lengths[place])
+    return [part.tolist() for part in np.array_split(order, parts) if len(part)]
 
 
 def _batches(groups: Sequence[Group], seed: int) -> list[list[Group]]:

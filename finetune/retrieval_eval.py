@@ -4,8 +4,11 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any, Protocol
 
+from finetune.report import Section, write_report
 from knowledge_base.query import search_queries
 from knowledge_base.retriever import interleaved
 
@@ -21,17 +24,35 @@ class ArticleRanker(Protocol):
         ...
 
 
+@dataclass(frozen=True)
+class Searched:
+    """A row with what was found for it, best first."""
+
+    question: str
+    right: frozenset[str]
+    found: tuple[str, ...]
+
+    @property
+    def place(self) -> int:
+        """Of the first right article, counted from 1; 0 when none was found."""
+        return next((n for n, name in enumerate(self.found, 1) if name in self.right), 0)
+
+
 def evaluate_retrieval(
     rows: Iterable[Mapping[str, Any]], retriever: ArticleRanker
 ) -> dict[str, float | int]:
-    """``recall@1``, ``@5``, ``@10``, ``mrr@10``, ``ndcg@10`` and ``n``, each averaged over rows.
+    """``figures`` of ``searched``."""
+    return figures(searched(rows, retriever))
+
+
+def searched(rows: Iterable[Mapping[str, Any]], retriever: ArticleRanker) -> list[Searched]:
+    """Searches for every row that names articles.
 
     A row is {"question", "articles": [ids], optional "history": [{"role", "text"}]}; a question
-    with history is searched for as ``search_queries`` says. Recall is the share of a row's
-    articles that are found; rows without articles (unanswerable) are left out of all figures.
-    Raises ValueError, naming the row, when a field is missing, and when no row has articles.
+    with history is searched for as ``search_queries`` says. Raises ValueError, naming the row,
+    when a field is missing, and when no row has articles.
     """
-    ranked: list[tuple[list[str], frozenset[str]]] = []
+    done: list[Searched] = []
     for number, row in enumerate(rows, start=1):
         question, articles = row.get("question"), row.get("articles")
         if not isinstance(question, str) or not isinstance(articles, list):
@@ -41,15 +62,43 @@ def evaluate_retrieval(
         history = [(turn["role"], turn["text"]) for turn in row.get("history") or ()]
         lists = [retriever.rank_articles(q, DEPTH) for q in search_queries(history, question)]
         found = interleaved(lists, DEPTH, key=str)
-        ranked.append((found, frozenset(map(str, articles))))
-    if not ranked:
+        done.append(Searched(question, frozenset(map(str, articles)), tuple(found)))
+    if not done:
         raise ValueError("no row names an article; there is nothing to measure")
-    figures: dict[str, float | int] = {
-        f"recall@{k}": _mean([recall(found, right, k) for found, right in ranked]) for k in CUTOFFS
+    return done
+
+
+def figures(done: Sequence[Searched]) -> dict[str, float | int]:
+    """``recall@1``, ``@5``, ``@10``, ``mrr@10``, ``ndcg@10`` and ``n``, each averaged over rows.
+
+    Recall is the share of a row's articles that are found; rows without articles
+    (unanswerable) are left out of all figures.
+    """
+    values: dict[str, float | int] = {
+        f"recall@{k}": _mean([recall(one.found, one.right, k) for one in done]) for k in CUTOFFS
     }
-    figures["mrr@10"] = _mean([reciprocal_rank(found, right) for found, right in ranked])
-    figures["ndcg@10"] = _mean([ndcg(found, right) for found, right in ranked])
-    return figures | {"n": len(ranked)}
+    values["mrr@10"] = _mean([reciprocal_rank(one.found, one.right) for one in done])
+    values["ndcg@10"] = _mean([ndcg(one.found, one.right) for one in done])
+    return values | {"n": len(done)}
+
+
+def report(path: Path, done: Sequence[Searched]) -> None:
+    """An HTML page with the questions whose article does not stand first, worst first."""
+    missed = sorted((one for one in done if one.place != 1), key=lambda one: one.place or 99)
+    rows = [
+        {
+            "question": one.question,
+            "place": one.place or "not found",
+            "right": sorted(one.right),
+            "found": one.found[:5],
+        }
+        for one in reversed(missed)
+    ]
+    note = "Where the right article does not stand first; those that were not found at all first."
+    write_report(
+        path, "Retrieval", f"{len(done)} questions with a known article, relevance floor off.",
+        figures(done), [Section("Not first", note, rows)],
+    )  # fmt: skip
 
 
 def recall(found: Sequence[str], right: frozenset[str], k: int) -> float:

@@ -64,7 +64,7 @@ class Trainer:
         self.rng = random.Random(config.seed)
         torch.manual_seed(config.seed)
         files = EncoderFiles(config.encoder)
-        self.tokens = Tokens(files.tokenizer())
+        self.tokens = Tokens(files)
         encoder = files.model()
         self.network = RouterNetwork(
             encoder,

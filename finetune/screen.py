@@ -8,9 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-import zlib
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated, Any, Final
 
@@ -20,32 +18,20 @@ import typer
 from chatbot.errors import SetupError
 from chatbot.safety.classifiers import WEIGHTS, Heads, Vectors, featurize, sigmoid, softmax
 from chatbot.safety.crisis import crisis_alarm
-from chatbot.safety.injection import decoded, injection_marker
+from chatbot.safety.encoded import decoded
+from chatbot.safety.injection import injection_marker
 from chatbot.safety.views import scoring_views
 from chatbot.types import Tone
+from finetune.screen_data import ARTICLE, DATA, Row, read_rows
+from finetune.screen_report import HARD, ORDINARY, TONES, Scored, card, report
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 
-DATA: Final = Path(__file__).parent / "data"
 HASHED_WEIGHT: Final = 1.0  # of 0, 0.5, 1, 1.5 and 2 the best on dev
 STRENGTH: Final = {"injection": 5.0, "crisis": 5.0, "tone": 2.0}  # inverse of L2, best on dev
-INJECTION_FALSE_ALARMS: Final = 0.01  # of ordinary support messages; 0.02 is the limit promised
-CRISIS_FALSE_ALARMS: Final = 0.008  # 0.01 is the limit promised
+FALSE_ALARMS: Final = {"injection": 0.015, "crisis": 0.008}
+"""On dev, of ordinary support messages and hard negatives together; promised are 2% and 1%."""
+PASSAGE_MARGIN: Final = 0.1  # above the worst score of an honest article on dev
 THREAT_PRECISION: Final = 0.9
-
-TONES: Final = tuple(Tone)
-UNLABELLED: Final = frozenset({"out_of_scope", "product_safety", "legal_threat"})
-"""Intents whose rows may hold what the heads look for, and nobody has labelled them for it."""
-PLAINLY_CALM: Final = frozenset({"product_info", "product_availability", "store_info", "greeting"})
-
-
-@dataclass(frozen=True, slots=True)
-class Row:
-    text: str
-    split: str
-    injection: int | None = None
-    crisis: int | None = None
-    tone: Tone | None = None
-    source: str = ""
 
 
 def train_screen(
@@ -65,22 +51,23 @@ def train_screen(
     weights: dict[str, Vectors] = {}
     biases: dict[str, Vectors] = {}
     for head in ("injection", "crisis", "tone"):
-        weights[head], biases[head] = _fit(head, rows, features, seed)
+        weights[head], biases[head] = fit(head, rows, features, seed)
     heads = Heads(weights, biases, {}, encoder.name, HASHED_WEIGHT)
-    scored = _score(heads, rows, encoder)
+    scored = score(heads, rows, encoder)
     thresholds = {
-        "injection": _at_false_alarms(scored, "injection", INJECTION_FALSE_ALARMS),
-        "crisis": _at_false_alarms(scored, "crisis", CRISIS_FALSE_ALARMS),
+        "injection": _at_false_alarms(scored, "injection"),
+        "crisis": _at_false_alarms(scored, "crisis"),
         "threatening": _at_precision(scored),
+        "passage": _above_articles(scored),
     }
     heads = Heads(weights, biases, thresholds, encoder.name, HASHED_WEIGHT)
     heads.save(out_dir)
-    metrics = _report(scored, thresholds)
+    metrics = report(scored, thresholds)
     metrics["seed"] = seed
     metrics["encoder"] = encoder.name
     metrics["seconds"] = round(time.monotonic() - started, 1)
     (out_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
-    (out_dir / "card.md").write_text(_card(metrics, seed), "utf-8")
+    (out_dir / "card.md").write_text(card(metrics, seed), "utf-8")
     return metrics
 
 
@@ -93,61 +80,9 @@ def command(
     print(json.dumps(train_screen(data, out, seed), indent=2))
 
 
-def read_rows(data_dir: Path) -> list[Row]:
-    """All rows with their split. Raises SetupError naming the file that is missing or broken.
-
-    ``injection_dev`` and the router's dev file are test rows; where a file has no split, a
-    hash of the text parts it. Rows of ``screen/`` and of the contrast files only train.
-    """
-    safety = data_dir / "safety"
-    rows = [
-        *_injection_rows(safety),
-        *_tone_rows(safety),
-        *_more_rows(data_dir / "screen"),
-        *_router_rows(data_dir / "router"),
-    ]
-    for row in _read(safety / "crisis.jsonl"):
-        rows.append(Row(row["text"], _split(row["text"]), crisis=row["label"], source=row["kind"]))
-    for row in _read(safety / "support_legit.jsonl"):
-        rows.append(Row(row["text"], _split(row["text"]), 0, 0, source="legit"))
-    held_back = {row.text for row in rows if row.split != "train"}
-    return [row for row in rows if row.split != "train" or row.text not in held_back]
-
-
-def _injection_rows(safety: Path) -> Iterator[Row]:
-    for row in _read(safety / "injection_train.jsonl"):
-        split = "dev" if _bucket(row["text"]) == 0 else "train"
-        yield Row(row["text"], split, injection=row["label"], source=row["kind"])
-    for row in _read(safety / "injection_dev.jsonl"):
-        yield Row(row["text"], "test", injection=row["label"], source=row["kind"])
-
-
-def _tone_rows(safety: Path) -> Iterator[Row]:
-    for row in _read(safety / "tone.jsonl"):
-        yield Row(row["text"], _split(row["text"]), tone=Tone(row["tone"]), source="tone")
-    for row in _read(safety / "contrast_train.jsonl"):
-        if row["labels"]["threat"] or row["group"] == "support_agent_abuse":
-            tone = Tone.THREATENING if row["labels"]["threat"] else Tone.ABUSIVE
-            yield Row(row["text"], "train", tone=tone, source="contrast")
-
-
-def _more_rows(folder: Path) -> Iterator[Row]:
-    for row in _read(folder / "more_train.jsonl"):
-        tone = Tone(row["tone"]) if "tone" in row else None
-        yield Row(row["text"], "train", row.get("injection"), row.get("crisis"), tone, "more")
-
-
-def _router_rows(folder: Path) -> Iterator[Row]:
-    for split, name in (("train", "train"), ("test", "dev")):
-        for row in _read(folder / f"{name}.jsonl"):
-            if row["intent"] in UNLABELLED:
-                continue
-            tone = Tone.CALM if row["intent"] in PLAINLY_CALM and split == "train" else None
-            where = "dev" if split == "train" and _bucket(row["text"]) == 0 else split
-            yield Row(row["text"], where, 0, 0, tone if where == "train" else None, "router")
-
-
-def _fit(head: str, rows: Sequence[Row], features: Vectors, seed: int) -> tuple[Vectors, Vectors]:
+def fit(head: str, rows: Sequence[Row], features: Vectors, seed: int) -> tuple[Vectors, Vectors]:
+    """Logistic regression on the train rows that are labelled for the head."""
+    from scipy.sparse import csr_matrix
     from sklearn.linear_model import LogisticRegression
 
     chosen = [
@@ -161,21 +96,11 @@ def _fit(head: str, rows: Sequence[Row], features: Vectors, seed: int) -> tuple[
     )
     model = LogisticRegression(
         C=STRENGTH[head], class_weight="balanced", max_iter=500, tol=1e-3, random_state=seed
-    ).fit(features[chosen], labels)
+    ).fit(csr_matrix(features[chosen]), labels)
     return model.coef_.astype(np.float32), model.intercept_.astype(np.float32)
 
 
-@dataclass(frozen=True, slots=True)
-class Scored:
-    row: Row
-    injection: float
-    crisis: float
-    tone: dict[Tone, float]
-    marker: bool
-    alarm: bool
-
-
-def _score(heads: Heads, rows: Sequence[Row], encoder: TextEncoder) -> list[Scored]:
+def score(heads: Heads, rows: Sequence[Row], encoder: TextEncoder) -> list[Scored]:
     """Dev and test rows, as the screen reads them: worst over views, rules beside the heads."""
     kept = [row for row in rows if row.split != "train"]
     views = [(*scoring_views(row.text), *decoded(row.text)) for row in kept]
@@ -198,17 +123,24 @@ def _score(heads: Heads, rows: Sequence[Row], encoder: TextEncoder) -> list[Scor
     ]
 
 
-def _at_false_alarms(scored: Sequence[Scored], head: str, rate: float) -> float:
-    """The lowest threshold at which at most ``rate`` of legitimate dev rows is flagged."""
+def _at_false_alarms(scored: Sequence[Scored], head: str) -> float:
+    """The lowest threshold at which at most FALSE_ALARMS of harmless dev rows are flagged."""
     found = sorted(
         getattr(s, head)
         for s in scored
-        if s.row.split == "dev" and s.row.source in {"legit", "router"}
+        if s.row.split == "dev" and s.row.source in ORDINARY | HARD
+        if getattr(s.row, head) == 0
     )
     if not found:
         raise SetupError("there are no legitimate dev rows to set a threshold with")
-    allowed = int(rate * len(found))
+    allowed = int(FALSE_ALARMS[head] * len(found))
     return float(min(0.95, max(0.05, found[len(found) - 1 - allowed] + 1e-4)))
+
+
+def _above_articles(scored: Sequence[Scored]) -> float:
+    """Above every honest article of dev by a margin: an article that is left out is missed."""
+    found = [s.injection for s in scored if s.row.split == "dev" and s.row.source == ARTICLE]
+    return float(min(0.99, max(0.5, max(found, default=0.0) + PASSAGE_MARGIN)))
 
 
 def _at_precision(scored: Sequence[Scored]) -> float:
@@ -223,128 +155,8 @@ def _at_precision(scored: Sequence[Scored]) -> float:
     )
     best = 0.9
     right = 0
-    for rank, (score, threat) in enumerate(dev, 1):
+    for rank, (probability, threat) in enumerate(dev, 1):
         right += threat
         if threat and right / rank >= THREAT_PRECISION:
-            best = score
+            best = probability
     return round(best - 1e-4, 4)
-
-
-def _report(scored: Sequence[Scored], thresholds: dict[str, float]) -> dict[str, Any]:
-    document: dict[str, Any] = {"thresholds": {k: round(v, 4) for k, v in thresholds.items()}}
-    for split in ("dev", "test"):
-        part = [s for s in scored if s.row.split == split]
-        document[split] = {
-            "injection": _binary(part, "injection", "marker", thresholds["injection"]),
-            "crisis": _binary(part, "crisis", "alarm", thresholds["crisis"]),
-            "tone": _tones(part),
-        }
-    return document
-
-
-def _binary(part: Sequence[Scored], head: str, rule: str, threshold: float) -> dict[str, Any]:
-    def flagged(s: Scored) -> bool:
-        return bool(getattr(s, head) >= threshold or getattr(s, rule))
-
-    labelled = [s for s in part if getattr(s.row, head) is not None]
-    attacks = [s for s in labelled if getattr(s.row, head) == 1]
-    legit = [s for s in labelled if s.row.source in {"legit", "router", "ordinary"}]
-    hard = [s for s in labelled if s.row.source in {"hard_negative", "none"}]
-    kinds = sorted({s.row.source for s in attacks})
-    return {
-        "positives": len(attacks),
-        "recall": _rate(flagged(s) for s in attacks),
-        "recall_rules_only": _rate(bool(getattr(s, rule)) for s in attacks),
-        "legit": len(legit),
-        "false_alarms_on_legit": _rate(flagged(s) for s in legit),
-        "false_alarms_of_rules": _rate(bool(getattr(s, rule)) for s in legit),
-        "hard_negatives": len(hard),
-        "false_alarms_on_hard_negatives": _rate(flagged(s) for s in hard),
-        "recall_by_kind": {
-            kind: _rate(flagged(s) for s in attacks if s.row.source == kind) for kind in kinds
-        },
-    }
-
-
-def _tones(part: Sequence[Scored]) -> dict[str, Any]:
-    rows = [s for s in part if s.row.tone is not None]
-    guessed = [max(s.tone, key=lambda t: s.tone[t]) for s in rows]
-    return {
-        "n": len(rows),
-        "accuracy": _rate(g is s.row.tone for s, g in zip(rows, guessed, strict=True)),
-        "within_one_step": _rate(
-            abs(TONES.index(g) - TONES.index(s.row.tone)) <= 1
-            for s, g in zip(rows, guessed, strict=True)
-        ),
-        "by_tone": {
-            tone.value: _rate(
-                g is tone for s, g in zip(rows, guessed, strict=True) if s.row.tone is tone
-            )
-            for tone in TONES
-        },
-    }
-
-
-def _rate(values: Any) -> float | None:
-    found = list(values)
-    return round(sum(found) / len(found), 4) if found else None
-
-
-def _read(path: Path) -> list[dict[str, Any]]:
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise SetupError(f"{path} cannot be read: {error.strerror or error}") from None
-    rows = []
-    for number, line in enumerate(lines, 1):
-        try:
-            rows.append(json.loads(line))
-        except ValueError as error:
-            raise SetupError(f"{path}, line {number}: {error}") from None
-    return rows
-
-
-def _bucket(text: str) -> int:
-    return zlib.crc32(text.encode()) % 5
-
-
-def _split(text: str) -> str:
-    return {0: "dev", 1: "test"}.get(_bucket(text), "train")
-
-
-def _card(metrics: dict[str, Any], seed: int) -> str:
-    test = metrics["test"]
-    lines = [
-        "# Heads that read a customer's message",
-        "",
-        "Three linear heads (injection, crisis, tone) on frozen sentence vectors of",
-        f"`{metrics['encoder']}` and hashed n-grams of characters and words.",
-        "",
-        f"Made by `python -m finetune screen --seed {seed}` from `finetune/data/safety`,",
-        "`screen` and `router` (written for this project by an AI model; see the README there).",
-        "Thresholds come from dev rows, the figures below from test rows of the same writer, with",
-        "the rules beside the heads as in serving.",
-        "",
-        "| | found | false alarms on support messages | on hard negatives |",
-        "|---|---|---|---|",
-    ]
-    for head in ("injection", "crisis"):
-        figures = test[head]
-        lines.append(
-            f"| {head} | {figures['recall']:.3f} of {figures['positives']} | "
-            f"{figures['false_alarms_on_legit']:.4f} of {figures['legit']} | "
-            f"{figures['false_alarms_on_hard_negatives']} of {figures['hard_negatives']} |"
-        )
-    tone = test["tone"]
-    lines += [
-        "",
-        f"Tone: right on {tone['accuracy']} of {tone['n']}, within one step on "
-        f"{tone['within_one_step']}.",
-        "",
-        "Limits: English, with a few rows in other languages; a few hundred rows by one writer, so",
-        "real traffic will differ. A threat to sue or to leave is anger, not a threat. The crisis",
-        "rules and extra rows were written by someone who had read all of crisis.jsonl, so its",
-        "test figure is not independent; the extra injection rows were written without the test.",
-        "",
-    ]
-    return "\n".join(lines)

@@ -23,6 +23,7 @@ from chatbot.desk import Desk
 from chatbot.errors import BadInput
 from chatbot.turn import TurnRequest
 from chatbot.types import HistoryMessage
+from finetune.report import Section, write_report
 
 EXPECTATIONS = ("answer", "abstain", "clarify", "handover", "refuse")
 _NUMBER = re.compile(r"\d+(?:[.,:]\d+)*")
@@ -185,6 +186,25 @@ def write_replies(path: Path, judged: Sequence[Judged]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
     lines = (json.dumps(asdict(j), ensure_ascii=False) for j in judged)
     path.write_text("\n".join(lines) + "\n", encoding="utf-8")
+
+
+def html_report(path: Path, found: dict[str, Any], judged: Sequence[Judged]) -> None:
+    """An HTML page: the replies that are wrong, by type, then those that are right."""
+
+    def shown(j: Judged) -> dict[str, Any]:
+        return {
+            "type": j.kind, "question": j.question, "expected": j.expect, "outcome": j.outcome,
+            "reply": j.reply, "cites": j.articles, "supported": j.supported,
+        }  # fmt: skip
+
+    ordered = sorted(judged, key=lambda j: j.kind)
+    wrong = [shown(j) for j in ordered if not j.right]
+    right = [shown(j) for j in ordered if j.right]
+    note = "Judged by each row's own expressions; a right answer in other words may be among them."
+    write_report(
+        path, "Answers", f"{len(judged)} whole turns, gate included.", found,
+        [Section("Wrong", note, wrong), Section("Right", "", right, folded=True)],
+    )  # fmt: skip
 
 
 def run(rows: Sequence[Row], load: Callable[[], Desk], report: Any) -> Any:

@@ -176,7 +176,7 @@ def _settings(data_dir: Path | None) -> KnowledgeSettings:
 def _encoder(settings: KnowledgeSettings) -> TransformerEncoder:
     transformers_logging: Any = import_module("transformers.utils.logging")
     transformers_logging.disable_progress_bar()  # our own bar shows what takes long
-    return TransformerEncoder(EncoderFiles(settings.encoder))
+    return TransformerEncoder(EncoderFiles(settings.encoder, settings.compiled_dir))
 
 
 def _guarded(run: Callable[[], T]) -> T:

@@ -2,24 +2,21 @@
 
 from __future__ import annotations
 
-import difflib
 import hashlib
 import json
 import re
-import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass, fields
-from datetime import date, datetime
+from datetime import date
 from functools import cached_property
 from typing import Any
 
+from knowledge_base import fields as given
 from knowledge_base.errors import BadArticle
+from knowledge_base.fields import AUDIENCES, INTERNAL, PUBLIC
 
-PUBLIC = "public"
-INTERNAL = "internal"
-AUDIENCES = (PUBLIC, INTERNAL)
+__all__ = ["AUDIENCES", "INTERNAL", "PUBLIC", "Article", "article_from"]
 
-MAX_ID_CHARS = 200  # an id is part of a URL
 MAX_TITLE_CHARS = 300
 MAX_TEXT_CHARS = 1_000_000  # about 300 printed pages; a larger file is a book, not an article
 
@@ -35,7 +32,6 @@ FIELDS = (
     "supersedes",
     "tags",
 )
-_CONTROL = re.compile(r"[\x00-\x08\x0b\x0c\x0e-\x1f\x7f\ufeff]")
 
 
 @dataclass(frozen=True)
@@ -56,7 +52,7 @@ class Article:
     source: str = ""
     """Which sync owns it; pruning stays within one source."""
     origin: str = ""
-    """Where in the source it was read: a path, with ``:line`` for a row."""
+    """Where in the source it was read: a path, with ``:line`` for a row, or an address."""
 
     @cached_property
     def version(self) -> str:
@@ -66,9 +62,7 @@ class Article:
         return hashlib.sha256(canonical.encode()).hexdigest()[:12]
 
     def valid_on(self, day: date) -> bool:
-        return (self.valid_from is None or self.valid_from <= day) and (
-            self.valid_until is None or day <= self.valid_until
-        )
+        return given.valid_on(self.valid_from, self.valid_until, day)
 
     def to_json(self) -> dict[str, Any]:
         """A JSON-ready mapping that ``from_json`` turns back into an equal article."""
@@ -86,33 +80,17 @@ class Article:
 def article_from(values: Mapping[str, Any], source: str = "", origin: str = "") -> Article:
     """An article from front matter, a JSON object or a CSV row.
 
-    Raises BadArticle, naming the field and the value. A field that looks like a misspelt
-    one is an error, because an ignored ``valid_untill`` would publish stale text.
+    Raises BadArticle, naming the field and the value.
     """
-    for name in values:
-        if name not in FIELDS:
-            near = difflib.get_close_matches(str(name).lower(), FIELDS, n=1, cutoff=0.82)
-            if near:
-                raise BadArticle(f"unknown field {name!r}; did you mean {near[0]!r}?")
-    identity = _line(values, "id", MAX_ID_CHARS)
-    title = _line(values, "title", MAX_TITLE_CHARS)
-    if re.search(r"[\s@#?]", identity):
-        raise BadArticle(f"id {identity!r} may not contain spaces, '@', '#' or '?'")
-    text = clean(_string(values.get("text"), "text")).strip()
-    if not text:
-        raise BadArticle("text is empty")
-    if len(text) > MAX_TEXT_CHARS:
-        raise BadArticle(f"text has {len(text):,} characters; at most {MAX_TEXT_CHARS:,}")
-    audience = _string(values.get("audience"), "audience").strip().lower() or PUBLIC
-    if audience not in AUDIENCES:
-        raise BadArticle(f"audience is {audience!r}; use 'public' or 'internal'")
-    url = _string(values.get("url"), "url").strip() or None
+    given.known_fields(values, FIELDS)
+    identity = given.identity(values)
+    title = given.line(values, "title", MAX_TITLE_CHARS)
+    text = given.body(values, "text", MAX_TEXT_CHARS)
+    url = given.string(values, "url").strip() or None
     if url and not re.match(r"(https?://|/)\S+$", url):
         raise BadArticle(f"url {url!r} must start with http://, https:// or /")
-    start, end = _day(values, "valid_from"), _day(values, "valid_until")
-    if start and end and end < start:
-        raise BadArticle(f"valid_until {end} is before valid_from {start}")
-    supersedes = _names(values, "supersedes")
+    start, end = given.days(values)
+    supersedes = given.names(values, "supersedes")
     if identity in supersedes:
         raise BadArticle(f"{identity!r} supersedes itself")
     return Article(
@@ -120,61 +98,12 @@ def article_from(values: Mapping[str, Any], source: str = "", origin: str = "") 
         title=title,
         text=text,
         url=url,
-        locale=_string(values.get("locale"), "locale").strip() or "en",
-        audience=audience,
+        locale=given.string(values, "locale").strip() or "en",
+        audience=given.audience(values),
         valid_from=start,
         valid_until=end,
         supersedes=supersedes,
-        tags=_names(values, "tags"),
+        tags=given.names(values, "tags"),
         source=source,
         origin=origin,
     )
-
-
-def clean(text: str) -> str:
-    """NFC, LF line ends, no control characters but newline and tab."""
-    text = unicodedata.normalize("NFC", text.replace("\r\n", "\n").replace("\r", "\n"))
-    return _CONTROL.sub("", text)
-
-
-def _string(value: Any, name: str) -> str:
-    if value is None:
-        return ""
-    if isinstance(value, bool) or not isinstance(value, str | int | float | date):
-        raise BadArticle(f"{name} must be text, not {type(value).__name__}")
-    return str(value)
-
-
-def _line(values: Mapping[str, Any], name: str, limit: int) -> str:
-    line = " ".join(clean(_string(values.get(name), name)).split())
-    if not line:
-        raise BadArticle(f"{name} is missing")
-    if len(line) > limit:
-        raise BadArticle(f"{name} has {len(line)} characters; at most {limit}")
-    return line
-
-
-def _day(values: Mapping[str, Any], name: str) -> date | None:
-    value = values.get(name)
-    if isinstance(value, datetime):
-        return value.date()
-    if value is None or isinstance(value, date):
-        return value
-    text = str(value).strip()
-    if not text or text.lower() in ("none", "null"):
-        return None
-    try:
-        return datetime.fromisoformat(text).date()
-    except ValueError:
-        raise BadArticle(f"{name} is {text!r}; write it as YYYY-MM-DD") from None
-
-
-def _names(values: Mapping[str, Any], name: str) -> tuple[str, ...]:
-    value = values.get(name)
-    if value is None:
-        return ()
-    if isinstance(value, str):
-        value = re.split(r"[,;\s]+", value.strip().strip("[]").replace('"', ""))
-    if not isinstance(value, list | tuple):
-        raise BadArticle(f"{name} must be a list, not {type(value).__name__}")
-    return tuple(dict.fromkeys(_string(item, name).strip() for item in value if str(item).strip()))

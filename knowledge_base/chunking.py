@@ -17,6 +17,7 @@ from markdown_it import MarkdownIt
 
 from knowledge_base.article import Article
 
+CHUNKING = 1  # raised when the same text gives other chunks; then all articles are cut anew
 TARGET_WORDS = 110  # three passages of this size leave room for history in a short prompt
 MAX_TOKENS = 200  # estimated; below the encoder's 256, so that nothing embedded is cut off
 PREFIX_TOKENS = 60  # of those, at most, for the title path

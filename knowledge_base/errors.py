@@ -4,7 +4,8 @@ KnowledgeError (RuntimeError)
 ├── NoSnapshot          nothing has been synced yet
 ├── SnapshotDamaged     a file of a snapshot is missing or differs from its manifest
 ├── EncoderMismatch     the snapshot was built with another encoder
-└── SyncRunning         another process holds the sync lock
+├── SyncRunning         another process holds the sync lock
+└── VectorStoreFailed   the vector store that the settings name does not do its work
 BadArticle (ValueError)       one file or row cannot become an article
 NothingToRead (ValueError)    a path holds no article at all
 UnknownSnapshot (ValueError)  no snapshot has that name
@@ -31,6 +32,10 @@ class EncoderMismatch(KnowledgeError):
 
 class SyncRunning(KnowledgeError):
     """Another sync of the same data directory has not finished."""
+
+
+class VectorStoreFailed(KnowledgeError):
+    """The vector store that the settings name cannot be loaded, filled or searched."""
 
 
 class BadArticle(ValueError):

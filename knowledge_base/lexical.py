@@ -59,12 +59,13 @@ class LexicalIndex:
         document frequencies of its words, those that no text has included."""
         tokens = list(dict.fromkeys(words(query, self._language)))
         known = [token for token in tokens if token in self._vocabulary]
-        weight = sum(self._weight(token) for token in tokens)
+        weight = sum(self.weight(token) for token in tokens)
         if not known:
             return np.zeros(self._count, dtype=np.float32), weight
         return np.asarray(self._bm25.get_scores(known), dtype=np.float32), weight
 
-    def _weight(self, token: str) -> float:
+    def weight(self, token: str) -> float:
+        """Inverse document frequency of a stemmed word; the highest for one that no text has."""
         number = self._vocabulary.get(token)
         if number is None:
             return self._absent

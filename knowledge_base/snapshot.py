@@ -3,6 +3,7 @@
 manifest.json    encoder, counts, calibration, SHA-256 of every other file
 articles.jsonl   chunks.jsonl   vectors.npy (float32, unit length)
 dense.faiss      lexical/ (bm25s)
+curated.jsonl    curated.npy, where staff wrote curated answers
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from __future__ import annotations
 import json
 from collections import Counter
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date
 from functools import cached_property, lru_cache
 from pathlib import Path
@@ -20,12 +21,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.article import Article
-from knowledge_base.chunking import Chunk
-from knowledge_base.dense import FLAT_LIMIT, DenseIndex
+from knowledge_base.chunking import CHUNKING, Chunk
+from knowledge_base.curated import CuratedSet
+from knowledge_base.dense import FLAT_LIMIT, DenseIndex, VectorIndex
 from knowledge_base.errors import SnapshotDamaged
 from knowledge_base.files import read_lines, sha256, write_lines
 from knowledge_base.fusion import Calibration
 from knowledge_base.lexical import LexicalIndex
+from knowledge_base.locales import serving
+from knowledge_base.vector_store import VectorStores
 
 FORMAT = 1
 MANIFEST = "manifest.json"
@@ -43,15 +47,17 @@ class Snapshot:
     articles: dict[str, Article]
     chunks: tuple[Chunk, ...]
     vectors: NDArray[np.float32]
-    dense: DenseIndex
+    dense: VectorIndex
     lexical: LexicalIndex
     calibration: Calibration
+    curated: CuratedSet = field(default_factory=CuratedSet)
+    chunking: int = CHUNKING
+    """Which form of ``chunking`` made the chunks."""
 
     @cached_property
     def owners(self) -> NDArray[np.int64]:
         """Number of the article (in the order of ``articles``) of each chunk, shape (n,)."""
-        numbers = {identity: number for number, identity in enumerate(self.articles)}
-        return np.array([numbers[chunk.article] for chunk in self.chunks], dtype=np.int64)
+        return np.array([self._numbers[chunk.article] for chunk in self.chunks], dtype=np.int64)
 
     @cached_property
     def centroids(self) -> NDArray[np.float32]:
@@ -75,25 +81,39 @@ class Snapshot:
             for old in article.supersedes
         )
 
-    def allowed(self, audiences: Collection[str], day: date) -> NDArray[np.bool_]:
-        """Which chunks a reader may see on a day, shape (n,), cached."""
-        mask: NDArray[np.bool_] = self._allowed(frozenset(audiences), day)
+    def allowed(
+        self, audiences: Collection[str], day: date, locale: str | None = None
+    ) -> NDArray[np.bool_]:
+        """Which chunks a reader may see on a day, shape (n,), cached.
+
+        With ``locale``, those of articles that serve it (see ``locales``); else of all.
+        """
+        mask: NDArray[np.bool_] = self._allowed(frozenset(audiences), day, locale)
         return mask
+
+    def shows(self, article: str, allowed: NDArray[np.bool_]) -> bool:
+        """Whether an article has a chunk among the allowed ones."""
+        number = self._numbers.get(article)
+        return number is not None and bool(allowed[self.owners == number].any())
+
+    @cached_property
+    def _numbers(self) -> dict[str, int]:
+        return {identity: number for number, identity in enumerate(self.articles)}
 
     @cached_property
     def _allowed(self) -> Any:
-        @lru_cache(maxsize=16)
-        def mask(audiences: frozenset[str], day: date) -> NDArray[np.bool_]:
+        @lru_cache(maxsize=32)
+        def mask(audiences: frozenset[str], day: date, locale: str | None) -> NDArray[np.bool_]:
             replaced = self.superseded(day)
-            articles = np.array(
-                [
-                    article.audience in audiences
-                    and article.valid_on(day)
-                    and article.id not in replaced
-                    for article in self.articles.values()
-                ],
-                dtype=np.bool_,
-            )
+            shown = [
+                article
+                for article in self.articles.values()
+                if article.audience in audiences
+                and article.valid_on(day)
+                and article.id not in replaced
+            ]
+            ids = serving(shown, locale) if locale else {article.id for article in shown}
+            articles = np.array([identity in ids for identity in self.articles], dtype=np.bool_)
             return articles[self.owners]
 
         return mask
@@ -121,16 +141,27 @@ def build_snapshot(
     chunks: Sequence[Chunk],
     vectors: NDArray[np.float32],
     calibration: Calibration | None = None,
+    curated: CuratedSet | None = None,
+    stores: VectorStores | None = None,
 ) -> Snapshot:
-    """Writes all but the manifest into an empty folder and returns the snapshot."""
+    """Writes all but the manifest into an empty folder and returns the snapshot.
+
+    With ``stores``, vectors are also put into a collection there, and no FAISS index is made.
+    """
     language = main_language(articles)
-    dense = DenseIndex.build(vectors)
+    dense: VectorIndex
+    if stores:
+        dense = stores.filled(name, chunks, vectors)
+    else:
+        index = dense = DenseIndex.build(vectors)
+        index.save(folder / "dense.faiss")
     lexical = LexicalIndex.build([chunk.embedded for chunk in chunks], language)
     write_lines(folder / "articles.jsonl", (article.to_json() for article in articles))
     write_lines(folder / "chunks.jsonl", (_row(chunk) for chunk in chunks))
     np.save(folder / "vectors.npy", vectors)
-    dense.save(folder / "dense.faiss")
     lexical.save(folder / "lexical")
+    curated = curated or CuratedSet()
+    curated.save(folder)
     return Snapshot(
         name=name,
         encoder=encoder,
@@ -142,6 +173,7 @@ def build_snapshot(
         dense=dense,
         lexical=lexical,
         calibration=calibration or Calibration(),
+        curated=curated,
     )
 
 
@@ -169,11 +201,14 @@ def write_manifest(folder: Path, snapshot: Snapshot) -> None:
         "created": snapshot.created,
         "encoder": snapshot.encoder,
         "language": snapshot.language,
+        "chunking": snapshot.chunking,
         "articles": len(snapshot.articles),
         "chunks": len(snapshot.chunks),
         "index": snapshot.dense.kind,
         "index_recall": snapshot.dense.recall,
         "calibration": snapshot.calibration.to_json(),
+        "curated": len(snapshot.curated.answers),
+        "curated_calibration": snapshot.curated.calibration.to_json(),
         "files": files,
     }
     (folder / MANIFEST).write_text(json.dumps(manifest, indent=2) + "\n", encoding="utf-8")
@@ -196,10 +231,11 @@ def read_manifest(folder: Path) -> dict[str, Any]:
     return manifest
 
 
-def load_snapshot(folder: Path) -> Snapshot:
+def load_snapshot(folder: Path, stores: VectorStores | None = None) -> Snapshot:
     """Reads a snapshot after checking every file against the manifest.
 
-    Raises SnapshotDamaged, naming the file.
+    With ``stores``, its collection there is filled again where it is empty. Raises
+    SnapshotDamaged, naming the file.
     """
     manifest = read_manifest(folder)
     for name, digest in manifest["files"].items():
@@ -213,17 +249,28 @@ def load_snapshot(folder: Path) -> Snapshot:
                 "roll back to another snapshot or run sync again"
             )
     articles = [Article.from_json(row) for row in read_lines(folder / "articles.jsonl")]
+    chunks = tuple(Chunk(**row) for row in read_lines(folder / "chunks.jsonl"))
+    vectors: NDArray[np.float32] = np.load(folder / "vectors.npy", allow_pickle=False)
+    dense: VectorIndex
+    if stores:
+        dense = stores.filled(manifest["name"], chunks, vectors)
+    elif (folder / "dense.faiss").exists():
+        dense = DenseIndex.load(folder / "dense.faiss", manifest["index_recall"])
+    else:  # it was made while a vector store was set
+        dense = DenseIndex.build(vectors)
     return Snapshot(
         name=manifest["name"],
         encoder=manifest["encoder"],
         language=manifest["language"],
         created=manifest["created"],
         articles={article.id: article for article in articles},
-        chunks=tuple(Chunk(**row) for row in read_lines(folder / "chunks.jsonl")),
-        vectors=np.load(folder / "vectors.npy", allow_pickle=False),
-        dense=DenseIndex.load(folder / "dense.faiss", manifest["index_recall"]),
+        chunks=chunks,
+        vectors=vectors,
+        dense=dense,
         lexical=LexicalIndex.load(folder / "lexical", manifest["language"]),
         calibration=Calibration.from_json(manifest["calibration"]),
+        curated=CuratedSet.load(folder, manifest.get("curated_calibration", {})),
+        chunking=manifest.get("chunking", CHUNKING),
     )
 
 

@@ -21,9 +21,16 @@ from threading import Lock
 from typing import Any
 
 from knowledge_base.article import Article
-from knowledge_base.errors import NoSnapshot, SnapshotDamaged, SyncRunning, UnknownSnapshot
+from knowledge_base.errors import (
+    KnowledgeError,
+    NoSnapshot,
+    SnapshotDamaged,
+    SyncRunning,
+    UnknownSnapshot,
+)
 from knowledge_base.files import flush_folder, flush_tree, write_atomically
 from knowledge_base.snapshot import Snapshot, load_snapshot, read_manifest, write_manifest
+from knowledge_base.vector_store import VectorStores
 
 KEPT = 5  # snapshots to roll back to
 _BUILDING = ".building-"
@@ -33,21 +40,23 @@ _log = logging.getLogger(__name__)
 class SnapshotStore:
     """Thread-safe. Many processes may read while one writes."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, vector_stores: VectorStores | None = None) -> None:
+        """``vector_stores`` searches by vector in place of FAISS (``CHATBOT_VECTOR_STORE``)."""
         self.root = root
+        self.vector_stores = vector_stores
         self._snapshots = root / "snapshots"
         self._pointer = root / "current"
         self._loading = Lock()
         self._loaded: Snapshot | None = None
         self._stamp: tuple[int, int, int] | None = None
         self.problem: str | None = None
-        """Why the pointer's snapshot could not be loaded while an older one keeps serving."""
+        """Why the pointer's snapshot cannot be loaded while another one serves."""
 
     def current(self) -> Snapshot:
         """The serving snapshot; a changed pointer is noticed by one ``stat``.
 
-        While a new snapshot loads, other threads get the former one. A damaged new one is
-        logged and shown in ``problem``; the former keeps serving.
+        While a new snapshot loads, other threads get the former one. A damaged one is logged
+        and shown in ``problem``; the former keeps serving, or the newest intact one does.
         Raises NoSnapshot before the first sync, SnapshotDamaged when there is nothing else.
         """
         stamp = self._pointer_stamp()
@@ -68,15 +77,37 @@ class SnapshotStore:
         try:
             name = self.current_name()
             snapshot = former if former and former.name == name else self.load(name)
-            self.problem = None
-        except (SnapshotDamaged, NoSnapshot) as error:
-            if former is None:
+            problem = None
+        except KnowledgeError as error:
+            if former is not None:
+                snapshot, problem = former, str(error)
+            elif isinstance(error, SnapshotDamaged):
+                snapshot, problem = self.load_intact()
+            else:
                 raise
-            self.problem = str(error)
-            _log.error("still serving snapshot %s: %s", former.name, error)
-            snapshot = former
+        if problem:
+            _log.error("serving snapshot %s: %s", snapshot.name, problem)
+        self.problem = problem
         self._loaded, self._stamp = snapshot, stamp
         return snapshot
+
+    def load_intact(self) -> tuple[Snapshot, str | None]:
+        """The pointer's snapshot, or the newest intact one and what is wrong with the former.
+
+        Raises NoSnapshot before the first sync, SnapshotDamaged when none is intact.
+        """
+        name = self.current_name()
+        try:
+            return self.load(name), None
+        except SnapshotDamaged as error:
+            problem = error
+        for other in reversed(self.names()):
+            if other != name:
+                try:
+                    return self.load(other), str(problem)
+                except SnapshotDamaged:
+                    _log.error("snapshot %s is damaged too", other)
+        raise problem
 
     def _pointer_stamp(self) -> tuple[int, int, int] | None:
         try:
@@ -112,7 +143,7 @@ class SnapshotStore:
     def load(self, name: str) -> Snapshot:
         """Raises UnknownSnapshot for a name that is not there, SnapshotDamaged."""
         try:
-            return load_snapshot(self._folder(name))
+            return load_snapshot(self._folder(name), self.vector_stores)
         except UnknownSnapshot as error:
             raise SnapshotDamaged(str(error)) from None
 
@@ -128,7 +159,7 @@ class SnapshotStore:
         Raises UnknownSnapshot, SnapshotDamaged (then nothing changes), SyncRunning.
         """
         with self.writing():
-            snapshot = load_snapshot(self._folder(name))
+            snapshot = load_snapshot(self._folder(name), self.vector_stores)
             self._point_to(name)
         return snapshot
 
@@ -181,6 +212,8 @@ class SnapshotStore:
         serving = self.current_name()
         doomed = [name for name in self.names()[: -keep or None] if name != serving]
         for name in doomed:
+            if self.vector_stores:
+                self.vector_stores.drop(name, self._snapshots / name / "chunks.jsonl")
             shutil.rmtree(self._snapshots / name)
         return doomed
 

@@ -7,12 +7,13 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from sqlalchemy import select
+from sqlalchemy import and_, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chatbot.conversations.office import Office
 from chatbot.errors import BadInput, NotAllowed, NotAuthenticated, NotFound
 from chatbot.storage import audit
+from chatbot.storage.database import exclusive
 from chatbot.storage.ids import new_id
 from chatbot.storage.tables import SYSTEM, ApiKey
 
@@ -41,6 +42,12 @@ class Staff:
         return _RANK[self.role] >= _RANK[role]
 
 
+def must_act_as(staff: Staff, role: str) -> None:
+    """Raises NotAllowed."""
+    if not staff.may_act_as(role):
+        raise NotAllowed(f"this needs the role {role!r}; you have {staff.role!r}")
+
+
 class Keys:
     """Creates, lists, revokes and recognises keys."""
 
@@ -54,6 +61,12 @@ class Keys:
         if role not in ROLES:
             raise BadInput(f"{role!r} is not a role; use one of: {', '.join(ROLES)}")
         key = key or f"dg_{role}_{secrets.token_urlsafe(24)}"
+        async with self.office.database.write() as session:
+            return await self._create(session, role, name, expires_in_days, key), key
+
+    async def _create(
+        self, session: AsyncSession, role: str, name: str, expires_in_days: float | None, key: str
+    ) -> str:
         now = self.office.clock()
         row = ApiKey(
             id=new_id("key"),
@@ -63,11 +76,10 @@ class Keys:
             created_at=now,
             expires_at=None if expires_in_days is None else now + expires_in_days * 86_400,
         )
-        async with self.office.database.write() as session:
-            session.add(row)
-            await session.flush()
-            await self._record(session, now, "key.created", row.id, {"role": role})
-        return row.id, key
+        session.add(row)
+        await session.flush()
+        await self._record(session, now, "key.created", row.id, {"role": role})
+        return row.id
 
     async def revoke(self, key_id: str) -> None:
         now = self.office.clock()
@@ -100,25 +112,22 @@ class Keys:
 
     async def require(self, key: str | None, role: str) -> Staff:
         staff = await self.recognise(key)
-        if not staff.may_act_as(role):
-            raise NotAllowed(f"this needs the role {role!r}; the key has {staff.role!r}")
+        must_act_as(staff, role)
         return staff
 
     async def ensure(self, role: str, name: str, key: str | None = None) -> str | None:
-        """A key of this role and name on first use: the key if it was made now, else None."""
-        async with self.office.database.read() as session:
-            if key is None:
-                known = await session.scalar(
-                    select(ApiKey.id).where(
-                        ApiKey.role == role, ApiKey.name == name, ApiKey.revoked_at.is_(None)
-                    )
-                )
-            else:
-                key_hash = self.office.vault.hash_token(key)
-                known = await session.scalar(select(ApiKey.id).where(ApiKey.key_hash == key_hash))
-        if known is not None:
-            return None
-        return (await self.create(role, name, key=key))[1]
+        """A key of this role and name on first use: the key if it was made now, else None.
+        Workers that start together make it once."""
+        same = and_(ApiKey.role == role, ApiKey.name == name, ApiKey.revoked_at.is_(None))
+        if key is not None:
+            same = and_(ApiKey.key_hash == self.office.vault.hash_token(key))
+        async with self.office.database.write() as session:
+            await exclusive(session, SYSTEM)
+            if await session.scalar(select(ApiKey.id).where(same)) is not None:
+                return None
+            key = key or f"dg_{role}_{secrets.token_urlsafe(24)}"
+            await self._create(session, role, name, None, key)
+        return key
 
     async def _record(
         self, session: AsyncSession, now: float, action: str, subject: str, data: dict[str, str]

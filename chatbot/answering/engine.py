@@ -71,21 +71,10 @@ class Engine(Protocol):
 
 
 def load_engine(settings: Settings) -> Engine:
-    """The engine that the settings ask for, its model loaded ('auto': transformers).
+    """The engine that the settings ask for, its model loaded (``choice.choose_engine``).
 
     Takes seconds to a minute (first start): call it in a thread. Raises SetupError.
     """
-    if settings.engine == "openai":
-        from chatbot.answering.openai_engine import OpenAIEngine
+    from chatbot.answering.choice import choose_engine
 
-        return OpenAIEngine.from_settings(settings)
-    if settings.engine in ("auto", "transformers"):
-        from chatbot.answering.transformers_engine import TransformersEngine
-
-        return TransformersEngine.from_settings(settings)
-    from chatbot.errors import SetupError
-
-    raise SetupError(
-        f"CHATBOT_ENGINE={settings.engine} is not part of this build; "
-        "use 'auto', 'transformers' or 'openai'"
-    )
+    return choose_engine(settings).engine

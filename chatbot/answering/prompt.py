@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Literal
 
-from chatbot.answering.plain import first_words, plain_text
 from chatbot.errors import SetupError
 from chatbot.types import HistoryMessage, Passage
+from knowledge_base.plain import first_words, plain_text
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -58,17 +58,20 @@ def build_segments(
     history: Sequence[HistoryMessage],
     question: str,
 ) -> tuple[PromptSegment, ...]:
-    """Instructions, numbered passages (1-based), the last messages, the question.
+    """Instructions, the last messages, the question, numbered passages (1-based), and the
+    question again: a model that reads from left to right sees in the passages what it is asked.
 
     Long passages, messages and questions are cut at a sentence; an answer then rests on what
     the model has seen, and the gate checks it against the whole passage.
     """
     recent = history[-MAX_HISTORY_MESSAGES:]
+    asked = PromptSegment("question", first_words(question.strip(), MAX_QUESTION_WORDS))
     return (
         PromptSegment("instructions", instructions(company)),
-        PromptSegment("passages", numbered(passages)),
         *(PromptSegment(m.role, first_words(m.text.strip(), MAX_HISTORY_WORDS)) for m in recent),
-        PromptSegment("question", first_words(question.strip(), MAX_QUESTION_WORDS)),
+        asked,
+        PromptSegment("passages", numbered(passages)),
+        asked,
     )
 
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
-from chatbot.answering.plain import plain_text
 from chatbot.answering.sentences import split_sentences
 from chatbot.types import Passage, Sentence, SentenceKind
 from knowledge_base.encoder import TextEncoder
+from knowledge_base.plain import plain_text
 
 _BULLET = re.compile(r"^(?:[-*•]|\d{1,2}[.)])\s+")
 LOOKED_AT = 2  # below the second passage a quotation answers the question too rarely

@@ -179,6 +179,14 @@ def check_adapter(adapter: Path, base: Path) -> AdapterInfo:
     return AdapterInfo(adapter, made_for, rank, sha256_of(adapter / WEIGHTS)[:12])
 
 
+def model_version(base: Path, adapter: Path | None) -> str:
+    """Base and adapter with their digests, as it is stored beside every draft."""
+    version = f"{base.name}@{base_digest(base)}"
+    if adapter is not None:
+        version += f"+{adapter.name}@{check_adapter(adapter, base).digest}"
+    return version
+
+
 def _registered(registry: AnswerRegistry, version: str) -> Path:
     try:
         return registry.path(version)

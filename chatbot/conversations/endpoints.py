@@ -7,7 +7,13 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Header, Request, Response
 from fastapi.responses import StreamingResponse
 
-from chatbot.conversations.schemas import ContactBody, FeedbackBody, MessageBody, StartBody
+from chatbot.conversations.schemas import (
+    ConsentBody,
+    ContactBody,
+    FeedbackBody,
+    MessageBody,
+    StartBody,
+)
 from chatbot.conversations.stream import customer_events
 from chatbot.errors import BadInput
 from chatbot.storage.moments import iso
@@ -21,7 +27,9 @@ MAX_IDEMPOTENCY_KEY = 128
 
 @router.post("/conversations", status_code=201, dependencies=[WidgetKey])
 async def start(body: StartBody, ctx: Ctx) -> dict[str, Any]:
-    started = await ctx.conversations.start(body.customer, body.signature, body.locale)
+    started = await ctx.conversations.start(
+        body.customer, body.signature, body.locale, body.training_consent
+    )
     company = ctx.office.company
     return {
         "id": started.conversation_id,
@@ -93,6 +101,12 @@ async def close(conversation_id: OwnConversation, ctx: Ctx) -> dict[str, str]:
 async def contact(conversation_id: OwnConversation, body: ContactBody, ctx: Ctx) -> dict[str, str]:
     await ctx.conversations.save_contact(conversation_id, body.model_dump())
     return {"state": "saved"}
+
+
+@router.post("/conversations/{conversation_id}/consent", status_code=204)
+async def consent(conversation_id: OwnConversation, body: ConsentBody, ctx: Ctx) -> Response:
+    await ctx.conversations.consent(conversation_id, body.training)
+    return Response(status_code=204)
 
 
 @router.post("/messages/{message_id}/feedback", status_code=204)

@@ -1,7 +1,8 @@
 """Wakes whoever waits for something new, within this process and across workers.
 
-The database is the truth; a wake-up only says "look again". Within the process it is immediate;
-the changes of other processes are found by one small poll, not by one poll per open stream.
+The database is the truth; a wake-up only says "look again". Within the process it is immediate.
+The changes of other processes come by LISTEN and NOTIFY on PostgreSQL, and on SQLite by one
+small poll, not by one poll per open stream.
 """
 
 from __future__ import annotations
@@ -15,12 +16,13 @@ from collections.abc import Iterator
 from sqlalchemy import func, select
 
 from chatbot.errors import Unavailable
-from chatbot.storage.database import Database
+from chatbot.storage.database import CHANNEL, Database
 from chatbot.storage.tables import Event, StaffChange
 
 log = logging.getLogger(__name__)
 
 POLL_S = 0.2  # other workers' changes are seen after this at most; one indexed read
+LISTEN_AGAIN_S = 1.0
 STAFF = "staff"
 TURNS = "turns"
 
@@ -49,7 +51,29 @@ class Hub:
                 del self._waiting[topic]
 
     async def watch(self, database: Database) -> None:
-        """Runs for ever: turns other workers' rows into wake-ups here."""
+        """Runs for ever: turns other workers' changes into wake-ups here."""
+        if database.is_sqlite:
+            await self._poll(database)
+        else:
+            await self._listen(database)
+
+    async def _listen(self, database: Database) -> None:
+        import psycopg
+
+        while True:
+            try:
+                async with await psycopg.AsyncConnection.connect(
+                    database.libpq_url, autocommit=True
+                ) as connection:
+                    await connection.execute(f"LISTEN {CHANNEL}")
+                    self.notify(*list(self._waiting))  # what was said before we listened
+                    async for notice in connection.notifies():
+                        self.notify(*notice.payload.split())
+            except psycopg.Error as error:
+                log.warning("cannot hear the other workers, trying again: %s", error)
+            await asyncio.sleep(LISTEN_AGAIN_S)
+
+    async def _poll(self, database: Database) -> None:
         events, changes = await self._newest(database)
         while True:
             await asyncio.sleep(POLL_S)

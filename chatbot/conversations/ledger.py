@@ -6,6 +6,7 @@ fence and reads ownership again in the sending transaction (invariants 3 and 5).
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
@@ -48,10 +49,13 @@ class TurnLedger:
     def __init__(self, office: Office) -> None:
         self.office = office
 
-    async def claim(self, sampled: bool = False) -> ClaimedTurn | None:
-        """The next turn to run, leased to the caller; None when there is none."""
+    async def claim(
+        self, sampled: Callable[[str], bool] = lambda turn_id: False
+    ) -> ClaimedTurn | None:
+        """The next turn to run, leased to the caller; None when there is none. ``sampled``
+        says of a turn's id whether a person shall read the answer first."""
         async with self.office.read() as rows:
-            if await rows.claimable_turn() is None:
+            if not await rows.anything_claimable():
                 return None
         async with self.office.write() as rows:
             turn = await rows.claimable_turn()
@@ -61,7 +65,7 @@ class TurnLedger:
             turn.fence += 1
             turn.attempts += 1
             turn.lease_until = rows.now + self.office.settings.turn_lease_s
-            request = await self._request(rows, turn, sampled)
+            request = await self._request(rows, turn, sampled(turn.id))
             return ClaimedTurn(turn.id, turn.conversation_id, turn.fence, turn.attempts, request)
 
     async def renew(self, claimed: ClaimedTurn) -> None:
@@ -159,15 +163,20 @@ class TurnLedger:
     async def _held(
         self, rows: Conversations, conversation: Conversation, turn: Turn, step: Held
     ) -> None:
-        settings, company = self.office.settings, self.office.company
+        company = self.office.company
         sent = await rows.sentence_events(turn.message_id)
         remainder = step.draft.sentences[step.first_held :]
         draft = "".join(s.separator + s.text for s in remainder).strip()
-        detail: dict[str, Any] = {
+        summary: dict[str, Any] = {
             "released_prefix": joined(sent),
             "draft": draft,
             "question": await self._question(rows, turn),
             "reasons": [as_json(reason) for reason in step.reasons],
+        }
+        detail: dict[str, Any] = {
+            **summary,
+            "first_position": turn.first_position,
+            "last_position": conversation.last_position,
             "sentences": sentences_json(step.draft, step.first_held),
             "passages": [as_json(p) | {"url": p.url} for p in step.passages],
             "route": step.route.as_json(),
@@ -183,19 +192,28 @@ class TurnLedger:
             message_id=turn.message_id,
         )
         on_duty = await self.office.on_duty(rows)
+        rules, intent, item_id = self.office.rules, step.route.intent, new_id("item")
+        target_s = rules.target_s(conversation.urgent)
         item = ReviewItem(
-            id=new_id("item"),
+            id=item_id,
             conversation_id=conversation.id,
             message_id=message.id,
             turn_id=turn.id,
+            state="open",
             urgent=conversation.urgent,
-            intent=step.route.intent,
-            detail_sealed=b"",
+            priority=rules.priority_of(intent),
+            team=rules.team_of(intent),
+            intent=intent,
+            codes=list(dict.fromkeys(reason.code.value for reason in step.reasons)),
+            draft_hash=rows.vault.digest(draft) if draft else "",
+            summary_sealed=rows.vault.seal_json(summary, item_id),
+            detail_sealed=rows.vault.seal_json(detail, item_id),
             created_at=rows.now,
-            promised_at=rows.now + settings.review_target_s,
+            promised_at=rows.now + target_s,
         )
-        item.detail_sealed = rows.vault.seal_json(detail, item.id)
         rows.session.add(item)
+        await rows.session.flush()
+        self.office.outbox.item(rows, item)
         conversation.waiting_since = conversation.waiting_since or rows.now
         await self.office.say_static(
             rows,
@@ -204,7 +222,7 @@ class TurnLedger:
             kind="held",
             extra={
                 "message_id": message.id,
-                "expected_wait_s": settings.review_target_s if on_duty else None,
+                "expected_wait_s": target_s if on_duty else None,
                 "on_duty": on_duty,
                 "contact_form": not on_duty,
             },
@@ -251,11 +269,10 @@ class TurnLedger:
             turn_id=turn.id,
             message_id=turn.message_id,
         )
-        message.delivered_at = rows.now
-        message.position = conversation.last_position + 1
         # Every word of it was delivered before, sentence by sentence, as Released.
         payload = {"message_id": message.id, "message": message_json(message, joined(sent))}
         await rows.append_event(conversation, "message", payload, None, message.id)
+        self.office.outbox.message(rows, conversation, message)
         await rows.audit(
             conversation.id,
             "system",

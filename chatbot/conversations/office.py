@@ -12,6 +12,8 @@ from typing import Any
 from chatbot.company import Company
 from chatbot.conversations.hub import STAFF, TURNS, Hub
 from chatbot.conversations.repository import Conversations
+from chatbot.outgoing.outbox import Outbox
+from chatbot.review.rules import ReviewRules
 from chatbot.safety.released import Released, release_static
 from chatbot.settings import Settings
 from chatbot.storage.crypto import Vault
@@ -32,13 +34,21 @@ class Office:
     settings: Settings
     hub: Hub = field(default_factory=Hub)
     clock: Clock = time.time
+    rules: ReviewRules = None  # type: ignore[assignment]  # set below
+    outbox: Outbox = field(init=False)
+
+    def __post_init__(self) -> None:
+        if self.rules is None:
+            self.rules = ReviewRules(self.settings, self.company.texts)
+        self.outbox = Outbox(self.settings)
 
     @asynccontextmanager
     async def write(self, conversation_id: str | None = None) -> AsyncIterator[Conversations]:
         """One short transaction; after the commit everybody who waits is woken."""
+        topics = (STAFF, TURNS) if conversation_id is None else (conversation_id, STAFF, TURNS)
         async with self.database.write() as session:
             yield Conversations(session, self.vault, self.clock())
-        topics = (STAFF, TURNS) if conversation_id is None else (conversation_id, STAFF, TURNS)
+            await self.database.announce(session, *topics)
         self.hub.notify(*topics)
 
     @asynccontextmanager
@@ -101,6 +111,8 @@ class Office:
         if kind == "message":
             payload["message"] = message_json(message, released.text)
         await rows.append_event(conversation, kind, payload, released, message.id)
+        if message.author_kind in ("bot", "person"):
+            self.outbox.message(rows, conversation, message)
 
     async def say_static(
         self,
@@ -157,6 +169,7 @@ class Office:
         await rows.audit(
             conversation.id, "system", "conversation.waiting", conversation.id, {"urgent": urgent}
         )
+        self.outbox.handover(rows, conversation, on_duty=on_duty)
         rows.tell_staff("conversation", conversation.id, "waiting")
 
 

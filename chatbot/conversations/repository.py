@@ -11,12 +11,15 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict
 from typing import Any, Literal
 
-from sqlalchemy import func, select
+from sqlalchemy import ColumnElement, exists, func, select, update
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chatbot.errors import NotFound
 from chatbot.safety.released import Released
-from chatbot.storage import audit
+from chatbot.storage import (
+    audit,
+    states,  # noqa: F401 - from here on every assignment of a state is checked
+)
 from chatbot.storage.crypto import Vault
 from chatbot.storage.ids import new_id
 from chatbot.storage.tables import (
@@ -30,6 +33,8 @@ from chatbot.storage.tables import (
     Turn,
 )
 from chatbot.types import HistoryMessage
+
+CLAIM_TRIES = 3
 
 _ROLES: dict[str, Literal["customer", "bot", "person"]] = {
     "customer": "customer",
@@ -76,6 +81,11 @@ class Conversations:
         rows = await self.session.scalars(
             select(Conversation.id)
             .where(Conversation.state.in_(("bot", "person")), Conversation.updated_at < moment)
+            .where(
+                ~exists().where(
+                    ReviewItem.conversation_id == Conversation.id, ReviewItem.state == "open"
+                )
+            )
             .limit(limit)
         )
         return rows.all()
@@ -141,6 +151,22 @@ class Conversations:
         )
         return [(row.position, row.kind, self.payload(row)) for row in rows]
 
+    async def acknowledge(self, conversation_id: str, position: int) -> None:
+        """The client has everything up to here; never goes back."""
+        await self.session.execute(
+            update(Conversation)
+            .where(Conversation.id == conversation_id, Conversation.acknowledged < position)
+            .values(acknowledged=position)
+        )
+
+    async def event_at(self, conversation_id: str, position: int) -> Event | None:
+        found: Event | None = await self.session.scalar(
+            select(Event).where(
+                Event.conversation_id == conversation_id, Event.position == position
+            )
+        )
+        return found
+
     async def sentence_events(self, message_id: str) -> list[dict[str, Any]]:
         rows = await self.session.scalars(
             select(Event)
@@ -172,7 +198,10 @@ class Conversations:
         turn_id: str | None = None,
         message_id: str | None = None,
     ) -> Message:
+        """``state`` 'delivered' takes the conversation's next position: the caller appends
+        the event in the same transaction."""
         message_id = message_id or new_id("msg")
+        delivered = state == "delivered"
         message = Message(
             id=message_id,
             conversation_id=conversation.id,
@@ -187,6 +216,8 @@ class Conversations:
             ),
             idempotency_key=idempotency_key,
             turn_id=turn_id,
+            position=conversation.last_position + 1 if delivered else None,
+            delivered_at=self.now if delivered else None,
             created_at=self.now,
         )
         self.session.add(message)
@@ -268,19 +299,38 @@ class Conversations:
         await self.session.flush()
         return turn
 
-    async def claimable_turn(self) -> Turn | None:
-        """The oldest turn that is queued, or whose worker died; skips what others lock."""
-        found: Turn | None = await self.session.scalar(
-            select(Turn)
-            .where(
-                (Turn.state == "queued")
-                | ((Turn.state == "running") & (Turn.lease_until < self.now))
-            )
-            .order_by(Turn.created_at)
-            .limit(1)
-            .with_for_update(skip_locked=True)
+    def _claimable(self) -> ColumnElement[bool]:
+        return (Turn.state == "queued") | (
+            (Turn.state == "running") & (Turn.lease_until < self.now)
         )
-        return found
+
+    async def anything_claimable(self) -> bool:
+        return bool(await self.session.scalar(select(Turn.id).where(self._claimable()).limit(1)))
+
+    async def claimable_turn(self) -> Turn | None:
+        """The oldest turn that is queued, or whose worker died; skips what others lock.
+
+        The conversation is locked before the turn, as everywhere, so that nothing deadlocks.
+        """
+        for _ in range(CLAIM_TRIES):
+            turn_id = await self.session.scalar(
+                select(Turn.id)
+                .join(Conversation, Conversation.id == Turn.conversation_id)
+                .where(self._claimable())
+                .order_by(Turn.created_at)
+                .limit(1)
+                .with_for_update(of=Conversation, skip_locked=True)
+            )
+            if turn_id is None:
+                return None
+            found: Turn | None = await self.session.scalar(
+                select(Turn)
+                .where(Turn.id == turn_id, self._claimable())
+                .execution_options(populate_existing=True)
+            )
+            if found is not None:  # else another worker was done with it just now
+                return found
+        return None
 
     async def waiting_turns(self) -> int:
         count = await self.session.scalar(

@@ -8,8 +8,8 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-import random
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from chatbot.conversations.hub import TURNS, wait
 from chatbot.conversations.ledger import ClaimedTurn, TurnLedger, TurnLost
@@ -41,7 +41,7 @@ class TurnRunner:
                 event.clear()
                 await self._slots.acquire()
                 try:
-                    claimed = await self.ledger.claim(sampled=self._sample())
+                    claimed = await self.ledger.claim(self.sampled)
                 except Unavailable as error:
                     log.error("cannot claim a turn: %s", error)
                     claimed = None
@@ -57,8 +57,11 @@ class TurnRunner:
         self._running.pop(task, None)
         self._slots.release()
 
-    def _sample(self) -> bool:
-        return random.random() < self.desk.sample_rate
+    def sampled(self, turn_id: str) -> bool:
+        """Whether a person reads this answer although nothing is wrong with it: by the turn's
+        id, so that a turn that is resumed elsewhere is decided alike."""
+        share = max(self.office.rules.share, self.desk.sample_rate)
+        return int(self.office.vault.digest(turn_id)[:8], 16) < share * 2**32
 
     async def stop(self) -> None:
         """Gives running turns back; what they delivered stays delivered."""
@@ -90,8 +93,10 @@ class TurnRunner:
         if claimed.attempts > MAX_ATTEMPTS:
             yield broken_turn(claimed.request, f"was interrupted {MAX_ATTEMPTS} times")
             return
-        turn = run_turn(claimed.request, self.desk)
+        request = claimed.request
+        turn = run_turn(request, self.desk)
         route: Route | None = None
+        wanted: tuple[Reason, ...] = ()  # why the lead wants this answer to be read first
         deadline = asyncio.get_running_loop().time() + self.office.settings.turn_deadline_s
         try:
             while True:
@@ -99,8 +104,17 @@ class TurnRunner:
                     step = await anext(turn, None)
                 if step is None:
                     return
-                if isinstance(step, Understood):
+                if isinstance(step, Understood) and route is None:
                     route = step.route
+                    wanted = () if request.released else self._wanted(route)
+                    if wanted:
+                        # Begun anew so that nothing streams; the message is read twice.
+                        await turn.aclose()
+                        turn = run_turn(replace(request, sampled=True), self.desk)
+                elif isinstance(step, Understood):
+                    continue
+                if isinstance(step, Held) and wanted:
+                    step = replace(step, reasons=(*wanted, *_but(step.reasons, request.sampled)))
                 yield step
         except TimeoutError:
             log.error("turn %s passed its deadline", claimed.turn_id)
@@ -111,12 +125,21 @@ class TurnRunner:
         finally:
             await turn.aclose()
 
+    def _wanted(self, route: Route) -> tuple[Reason, ...]:
+        composed = route.action in (Action.ANSWER, Action.ALWAYS_REVIEW)
+        return self.office.rules.reasons(route) if composed else ()
+
     async def _renew(self, claimed: ClaimedTurn) -> None:
         """Ends with the task that runs the turn, or when the lease is lost."""
         while True:
             await asyncio.sleep(self.office.settings.turn_lease_s / 3)
             with contextlib.suppress(Unavailable):
                 await self.ledger.renew(claimed)
+
+
+def _but(reasons: tuple[Reason, ...], sampled: bool) -> list[Reason]:
+    """Without the reason by which the turn was only made to hold."""
+    return [r for r in reasons if sampled or r.code is not ReasonCode.SAMPLED]
 
 
 def broken_turn(request: TurnRequest, what: str, route: Route | None = None) -> Held:

@@ -15,6 +15,9 @@ class StartBody(Body):
     customer: dict[str, Any] | None = Field(default=None, description="Signed by your site.")
     signature: str | None = Field(default=None, description="Hex HMAC-SHA256 of `customer`.")
     locale: Annotated[str | None, Field(max_length=35)] = None
+    training_consent: bool | None = Field(
+        default=None, description="Whether the bot may learn from it; null: not asked."
+    )
 
 
 class MessageBody(Body):
@@ -35,6 +38,17 @@ class FeedbackBody(Body):
 
 class TakeoverBody(Body):
     name: Annotated[str | None, Field(max_length=80)] = None
+
+
+class ConsentBody(Body):
+    training: bool
+
+
+class ErasureBody(Body):
+    """One of the two."""
+
+    conversation_id: Annotated[str | None, Field(max_length=40)] = None
+    customer: Annotated[str | None, Field(max_length=320)] = None
 
 
 class ReplyBody(Body):

@@ -12,6 +12,7 @@ from typing import Any
 from chatbot.conversations.ledger import TurnLedger, joined
 from chatbot.conversations.office import Office, message_json
 from chatbot.conversations.repository import Conversations
+from chatbot.conversations.withdrawal import withdraw_pending
 from chatbot.errors import (
     BadInput,
     Conflict,
@@ -50,7 +51,11 @@ class ConversationService:
         self.ledger = TurnLedger(office)
 
     async def start(
-        self, customer: dict[str, Any] | None, signature: str | None, locale: str | None
+        self,
+        customer: dict[str, Any] | None,
+        signature: str | None,
+        locale: str | None,
+        training_consent: bool | None = None,
     ) -> Started:
         """A new conversation. ``customer`` is believed only with the site's HMAC signature."""
         if customer is not None:
@@ -65,6 +70,7 @@ class ConversationService:
                 token_hash=self.office.vault.hash_token(token),
                 token_expires_at=expires_at,
                 locale=locale,
+                training_consent=training_consent,
                 created_at=rows.now,
                 updated_at=rows.now,
                 last_position=0,
@@ -182,8 +188,6 @@ class ConversationService:
             provenance={"by": "customer"},
             idempotency_key=key,
         )
-        message.delivered_at = rows.now
-        message.position = conversation.last_position + 1
         await rows.append_event(
             conversation, "received", {"message": message_json(message, text)}, None, message.id
         )
@@ -210,11 +214,22 @@ class ConversationService:
                 rows, conversation, released, urgent=False, why="the customer asked for a person"
             )
 
-    async def close(self, conversation_id: str, actor: str = "customer") -> None:
-        """Ends a conversation; what is held is withdrawn, and the log says so."""
+    async def close(
+        self, conversation_id: str, actor: str = "customer", idle_since: float | None = None
+    ) -> None:
+        """Ends a conversation; what is held is withdrawn, and the log says so.
+
+        With ``idle_since`` only if nothing happened after it and nobody is owed an answer.
+        """
         async with self.office.write(conversation_id) as rows:
             conversation = await rows.lock(conversation_id)
             if conversation.state == "closed":
+                return
+            if idle_since is not None and (
+                conversation.updated_at >= idle_since
+                or await rows.open_item(conversation_id) is not None
+                or await rows.active_turn(conversation_id) is not None
+            ):
                 return
             await withdraw_pending(self.office, self.ledger, rows, conversation, "closed")
             await self.office.say_static(rows, conversation, "closed_notice", kind="closed")
@@ -241,6 +256,15 @@ class ConversationService:
             await self.office.say_static(rows, conversation, "contact_saved")
             await rows.audit(conversation_id, "customer", "contact.saved", conversation_id)
             rows.tell_staff("conversation", conversation_id, conversation.state)
+
+    async def consent(self, conversation_id: str, training: bool) -> None:
+        """Whether people's decisions in this conversation may become training rows."""
+        async with self.office.write() as rows:
+            conversation = await rows.lock(conversation_id)
+            conversation.training_consent = training
+            await rows.audit(
+                conversation_id, "customer", "consent", conversation_id, {"training": training}
+            )
 
     async def feedback(self, message_id: str, token: str | None, thumbs: str, comment: str) -> None:
         async with self.office.read() as rows:
@@ -274,27 +298,3 @@ class ConversationService:
                 "held": item is not None,
                 "last_event_id": conversation.last_position,
             }
-
-
-async def withdraw_pending(
-    office: Office, ledger: TurnLedger, rows: Conversations, conversation: Conversation, why: str
-) -> None:
-    """A running turn stops and a held draft is withdrawn: somebody else speaks now."""
-    turn = await rows.active_turn(conversation.id)
-    if turn is not None:
-        await ledger.supersede(rows, conversation, turn, why)
-    item = await rows.open_item(conversation.id)
-    if item is None:
-        return
-    item.state, item.resolution, item.resolved_at = "withdrawn", why, rows.now
-    item.version += 1
-    item.holder_id = item.holder_name = None
-    message = await rows.message(item.message_id)
-    if message is not None:
-        message.state = "withdrawn"
-    sent = await rows.sentence_events(item.message_id)
-    payload = {"message_id": item.message_id, **({"kept": joined(sent)} if sent else {})}
-    released = release_static("withdrawn_notice", office.company.texts)
-    await rows.append_event(conversation, "withdrawn", payload, released, item.message_id)
-    await rows.audit(conversation.id, "system", "item.withdrawn", item.id, {"why": why})
-    rows.tell_staff("item", item.id, "withdrawn")

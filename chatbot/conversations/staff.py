@@ -9,7 +9,7 @@ from chatbot.access.keys import Staff
 from chatbot.conversations.ledger import TurnLedger
 from chatbot.conversations.office import Office, message_json
 from chatbot.conversations.repository import Conversations, as_json
-from chatbot.conversations.service import withdraw_pending
+from chatbot.conversations.withdrawal import withdraw_pending
 from chatbot.errors import BadInput, Conflict, DeskgateError, NotAllowed, NotFound, TooLarge
 from chatbot.safety.released import release_by_person
 from chatbot.storage.moments import iso
@@ -56,6 +56,7 @@ class StaffService:
             "waiting_s": None if since is None else max(0.0, rows.now - since),
             "last_text": rows.text(last)[:200] if last else "",
             "last_author": last.author_kind if last else None,
+            "erased": conversation.erased_at is not None,
             "contact": rows.vault.open_json(conversation.contact_sealed, conversation.id),
             "customer": rows.vault.open_json(conversation.customer_sealed, conversation.id),
         }

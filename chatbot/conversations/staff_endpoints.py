@@ -5,26 +5,40 @@ from __future__ import annotations
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
-from fastapi import APIRouter, Query
+from fastapi import APIRouter, Query, Request
 from fastapi.responses import StreamingResponse
 
+from chatbot.access.directory import Directory
 from chatbot.access.keys import Staff
+from chatbot.access.sessions import COOKIE
 from chatbot.conversations.endpoints import STREAM_HEADERS
-from chatbot.conversations.schemas import ReplyBody, TakeoverBody
+from chatbot.conversations.erasure import Erasure
+from chatbot.conversations.schemas import ErasureBody, ReplyBody, TakeoverBody
 from chatbot.conversations.stream import staff_events
-from chatbot.web.context import Agent, Context, Ctx
+from chatbot.storage.moments import iso
+from chatbot.web.context import Admin, Agent, Context, Ctx
 
 router = APIRouter(prefix="/v1", tags=["staff"])
 
 
 @router.get("/staff/me")
-async def me(staff: Agent, ctx: Ctx) -> dict[str, Any]:
+async def me(request: Request, staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    cookie = request.cookies.get(COOKIE) if "authorization" not in request.headers else None
+    expires_at = None if cookie is None else (await ctx.sessions.recognise(cookie)).expires_at
     return {
         "id": staff.id,
         "name": staff.name,
         "role": staff.role,
         "company": ctx.office.company.name,
+        "teams": [team for team in ctx.office.rules.teams_of(staff.name) if team],
+        "csrf_token": None if cookie is None else ctx.sessions.csrf_token(cookie),
+        "session_expires_at": None if expires_at is None else iso(expires_at),
     }
+
+
+@router.get("/staff")
+async def everybody(_staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    return {"staff": await Directory(ctx.office).listed()}
 
 
 @router.get("/staff/events", response_class=StreamingResponse)
@@ -56,6 +70,22 @@ async def conversations(
 @router.get("/conversations/{conversation_id}")
 async def conversation(conversation_id: str, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
     return await ctx.staff.detail(conversation_id)
+
+
+@router.delete("/conversations/{conversation_id}")
+async def erase(conversation_id: str, staff: Admin, ctx: Ctx) -> dict[str, list[str]]:
+    await Erasure(ctx.office).conversation(conversation_id, staff.actor)
+    return {"erased": [conversation_id]}
+
+
+@router.post("/erasures")
+async def erase_customer(body: ErasureBody, staff: Admin, ctx: Ctx) -> dict[str, list[str]]:
+    """One conversation, or everything of one customer (the id or e-mail that is known)."""
+    erasure = Erasure(ctx.office)
+    if body.conversation_id is not None:
+        await erasure.conversation(body.conversation_id, staff.actor)
+        return {"erased": [body.conversation_id]}
+    return {"erased": await erasure.customer(body.customer or "", staff.actor)}
 
 
 @router.post("/conversations/{conversation_id}/takeover")

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import logging
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,9 +15,15 @@ from sqlalchemy import func, select
 
 from chatbot.conversations.hub import STAFF, wait
 from chatbot.conversations.office import Office
+from chatbot.conversations.repository import Conversations
+from chatbot.errors import Unavailable
 from chatbot.storage.tables import StaffChange
 
+log = logging.getLogger(__name__)
+
 LOOK_AGAIN_S = 5.0  # wake-ups are a help, not the truth: look again without one
+LOOK_BACK = 100  # PostgreSQL commits out of order: a lower number may appear after a higher one
+_PARTS = frozenset({"sentence", "received"})  # what is not noted one by one
 
 
 def sse(event: str, data: dict[str, Any], position: int | None = None) -> str:
@@ -37,6 +44,8 @@ async def customer_events(office: Office, conversation_id: str, after: int) -> A
                 turn = await rows.active_turn(conversation_id)
             for position, kind, payload in events:
                 yield sse(kind, _public(payload), position)
+            if any(kind not in _PARTS for _, kind, _ in events):
+                await _acknowledge(office, conversation_id, position)
             if (turn is not None) != typing:
                 typing = turn is not None
                 yield sse("typing", {"on": typing})
@@ -53,6 +62,17 @@ async def customer_events(office: Office, conversation_id: str, after: int) -> A
                 yield ": heartbeat\n\n"
 
 
+async def _acknowledge(office: Office, conversation_id: str, position: int) -> None:
+    """The client took everything up to here: it asked for what comes next."""
+    try:
+        async with office.database.write() as session:
+            await Conversations(session, office.vault, office.clock()).acknowledge(
+                conversation_id, position
+            )
+    except Unavailable as error:
+        log.warning("position %d of %s was not noted: %s", position, conversation_id, error)
+
+
 def _public(payload: dict[str, Any]) -> dict[str, Any]:
     return {name: value for name, value in payload.items() if name != "provenance"}
 
@@ -60,7 +80,8 @@ def _public(payload: dict[str, Any]) -> dict[str, Any]:
 async def staff_events(office: Office) -> AsyncIterator[str]:
     """Changes of items and conversations from now on: ids and states, to fetch again."""
     async with office.read() as rows:
-        newest = await rows.session.scalar(select(func.max(StaffChange.seq))) or 0
+        began = await rows.session.scalar(select(func.max(StaffChange.seq))) or 0
+    newest, sent = began, dict[int, None]()
     yield sse("ping", {})
     with office.hub.listening(STAFF) as news:
         while True:
@@ -69,15 +90,19 @@ async def staff_events(office: Office) -> AsyncIterator[str]:
                 changes = (
                     await rows.session.scalars(
                         select(StaffChange)
-                        .where(StaffChange.seq > newest)
+                        .where(StaffChange.seq > max(began, newest - LOOK_BACK))
                         .order_by(StaffChange.seq)
                         .limit(500)
                     )
                 ).all()
-            for change in changes:
-                newest = change.seq
+            fresh = [change for change in changes if change.seq not in sent]
+            for change in fresh:
+                newest = max(newest, change.seq)
+                sent[change.seq] = None
                 yield sse(change.kind, {"id": change.subject, "state": change.state}, change.seq)
-            if not changes:
+            for seq in [seq for seq in sent if seq <= newest - LOOK_BACK]:
+                del sent[seq]
+            if not fresh:
                 await wait(news, office.settings.heartbeat_s)
                 if not news.is_set():
                     yield sse("ping", {})

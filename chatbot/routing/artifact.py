@@ -9,13 +9,17 @@ from __future__ import annotations
 import json
 import shutil
 import tempfile
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from chatbot.errors import SetupError
+from chatbot.routing.confidence import Confidence
+from knowledge_base.files import sha256
 
 if TYPE_CHECKING:
     from torch import Tensor
@@ -68,11 +72,17 @@ class Manifest(BaseModel):
     temperature: float
     shift: float = 0.0
     """Added to multi-label logits after the temperature."""
+    neighbour_share: float = Field(default=0.0, ge=0, lt=1)
+    """How much of a probability is the vote of the nearest training examples."""
     scope: ScopeCalibration
     bands: Bands
     seed: int
     train_sha256: str
     rows: int
+
+    @property
+    def confidence(self) -> Confidence:
+        return Confidence(self.multi_label, self.temperature, self.shift, self.neighbour_share)
 
 
 def read_manifest(directory: Path) -> Manifest:
@@ -99,23 +109,34 @@ def read_manifest(directory: Path) -> Manifest:
         ) from None
 
 
-def read_tensors(directory: Path, name: str) -> dict[str, Tensor]:
-    """Tensors in fp32. Raises SetupError when the file is missing or damaged."""
+def read_arrays(directory: Path, name: str) -> dict[str, NDArray[np.float32]]:
+    """Arrays in fp32. Raises SetupError when the file is missing or damaged."""
     from safetensors import SafetensorError
-    from safetensors.torch import load_file
+    from safetensors.numpy import load_file
 
     try:
-        return {key: value.float() for key, value in load_file(directory / name).items()}
+        return {key: v.astype(np.float32) for key, v in load_file(directory / name).items()}
     except (FileNotFoundError, SafetensorError) as error:
         raise SetupError(f"{directory / name}: {error}; train the router again") from None
 
 
-def read_index_texts(directory: Path) -> list[tuple[str, str]]:
-    """Text and intent of each indexed example, in the order of the index's vectors."""
+def digest(directory: Path, name: str) -> str:
+    """SHA-256 of a file. Raises SetupError when it is missing."""
+    try:
+        return sha256(directory / name)
+    except OSError as error:
+        raise SetupError(f"{directory / name}: {error}; train the router again") from None
+
+
+def read_examples(directory: Path) -> tuple[tuple[str, tuple[str, ...]], ...]:
+    """Text and intents of each indexed example, in the order of the index's vectors."""
     path = directory / INDEX_TEXTS
     try:
-        return [(text, intent) for text, intent in json.loads(path.read_text(encoding="utf-8"))]
-    except (FileNotFoundError, ValueError) as error:
+        raw = json.loads(path.read_text(encoding="utf-8"))
+        return tuple(
+            (text, (mine,) if isinstance(mine, str) else tuple(mine)) for text, mine in raw
+        )
+    except (FileNotFoundError, ValueError, TypeError) as error:
         raise SetupError(f"{path}: {error}; train the router again") from None
 
 
@@ -123,7 +144,7 @@ def write_router(
     directory: Path,
     manifest: Manifest,
     tensors: Mapping[str, Mapping[str, Tensor]],
-    index_texts: list[tuple[str, str]],
+    examples: Sequence[tuple[str, tuple[str, ...]]],
     documents: Callable[[Path], Mapping[str, str]],
 ) -> None:
     """Replaces ``directory`` by a new router, all or nothing.
@@ -141,7 +162,7 @@ def write_router(
         fresh.chmod(0o755)
         _write_json(fresh / MANIFEST, manifest.model_dump(mode="json"))
         (fresh / INDEX_TEXTS).write_text(
-            json.dumps(index_texts, ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
+            json.dumps(list(examples), ensure_ascii=False, indent=0) + "\n", encoding="utf-8"
         )
         for name, content in tensors.items():
             half = {key: value.detach().to(torch.float16) for key, value in content.items()}

@@ -4,10 +4,11 @@ first one that applies wins."""
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
-from dataclasses import dataclass
+from collections.abc import Collection, Sequence
+from dataclasses import dataclass, replace
 
 from chatbot.routing.artifact import Bands
+from chatbot.routing.hours import Closed
 from chatbot.routing.policy_file import DeclaredRoute, Routes, SlotTable
 from chatbot.types import Action, HistoryMessage, Prediction, Route, Screening, Tone
 
@@ -28,6 +29,9 @@ class Turn:
     prediction: Prediction
     history: Sequence[HistoryMessage]
     company_language: str
+    remembered: Collection[str] = ()
+    """Labels of entities in the customer's earlier messages, beside their placeholders."""
+    closed: Closed | None = None
 
 
 class Decision:
@@ -42,6 +46,16 @@ class Decision:
         self.first = routes.route(turn.prediction.intent)
 
     def route(self) -> Route:
+        route = self._by_rule()
+        if self.turn.closed is None or route.action is not Action.HANDOVER:
+            return route
+        usual = route.template == self.file.handover.template
+        template = self.file.handover.closed_template if usual else None
+        return replace(
+            route, why=f"{route.why}; {self.turn.closed}", template=template or route.template
+        )
+
+    def _by_rule(self) -> Route:
         for rule in (
             self._crisis,
             self._language,
@@ -225,6 +239,8 @@ class Decision:
 
     def _in_history(self, slot: SlotTable) -> bool:
         known = {label.casefold() for label in slot.labels}
+        if any(label.casefold() in known for label in self.turn.remembered):
+            return True
         return any(
             found.casefold() in known
             for m in self.turn.history

@@ -12,27 +12,21 @@ from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
 from chatbot.routing import artifact, scope
+from chatbot.routing.neighbours import Index, Neighbour
 from chatbot.routing.tags import decode_tags, tag_count
 from chatbot.routing.tokens import Tokens, Window
 from chatbot.types import Entity, Prediction
+from knowledge_base.batching import Batched, Row
+from knowledge_base.compiled import Recipe
 from knowledge_base.encoder import EncoderFiles
+from knowledge_base.lora import AdapterUnusable, merge, peft_adapter_of, read_tensors
 
 if TYPE_CHECKING:
     from chatbot.routing.network import RouterNetwork
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
-BATCH_WINDOWS = 32
 
 Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Neighbour:
-    """A training example that explains a prediction."""
-
-    text: str
-    intent: str
-    similarity: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,37 +42,63 @@ class Outputs:
     """Rows in which the vocabulary knows a token: not emoji or an unknown script alone."""
 
 
+@dataclass(frozen=True, slots=True)
+class IntentHead:
+    """The intent head outside the network: a text of several windows has one vector."""
+
+    directions: Floats
+    """Unit rows, shape (outputs, hidden)."""
+    bias: Floats
+    scale: float
+
+    @classmethod
+    def of(cls, weight: Floats, bias: Floats, scale: float) -> IntentHead:
+        return cls(unit(weight), bias, scale)
+
+    def logits(self, vectors: Floats) -> Floats:
+        """Shape (texts, outputs), for unit vectors of shape (texts, hidden)."""
+        logits: Floats = self.scale * (vectors @ self.directions.T + self.bias)
+        return logits
+
+
 def run_network(
     network: RouterNetwork, tokens: Tokens, texts: Sequence[str], entity_labels: Sequence[str]
 ) -> Outputs:
-    """One pass over ``texts``, shortest first so that batches carry little padding."""
-    import torch
+    """What ``read`` gives, of a network in training."""
+    from knowledge_base.torch_forward import TorchForward
 
+    weight, bias = (value.detach().numpy() for value in network.intent.parameters())
+    head = IntentHead.of(weight, bias, network.scale)
+    return read(Batched(TorchForward(network)), head, tokens, texts, entity_labels)
+
+
+def read(
+    network: Batched,
+    head: IntentHead,
+    tokens: Tokens,
+    texts: Sequence[str],
+    entity_labels: Sequence[str],
+) -> Outputs:
+    """One pass over ``texts``; windows of one length share a batch."""
     windows = tokens.windows(texts)
-    hidden = network.intent.in_features
-    totals = torch.zeros(len(texts), hidden)
+    totals = np.zeros((len(texts), head.directions.shape[1]), dtype=np.float32)
     found: list[dict[tuple[int, int], Entity]] = [{} for _ in texts]
-    order = sorted(range(len(windows)), key=lambda i: len(windows[i].ids))
-    with torch.inference_mode():
-        for first in range(0, len(order), BATCH_WINDOWS):
-            batch = [windows[i] for i in order[first : first + BATCH_WINDOWS]]
-            ids, mask = (torch.from_numpy(a) for a in tokens.arrays(batch))
-            states = network.states(ids, mask)
-            totals.index_add_(
-                0, torch.tensor([w.row for w in batch]), network.token_sums(states, mask)
-            )
-            tag_logits = network.tag_logits(states)
-            if tag_logits is not None:
-                scores = torch.log_softmax(tag_logits, dim=-1).numpy()
-                for window, row_scores in zip(batch, scores, strict=True):
-                    _collect(
-                        found[window.row], window, row_scores, texts[window.row], entity_labels
-                    )
-        vectors = torch.nn.functional.normalize(totals, dim=1)
-        logits = network.intent_logits(vectors)
+    answers = network.run([Row(window.ids) for window in windows])
+    for window, (sums, *tags) in zip(windows, answers, strict=True):
+        totals[window.row] += sums
+        for scores in tags:
+            _collect(found[window.row], window, scores, texts[window.row], entity_labels)
+    vectors = unit(totals)
     entities = tuple(_without_overlap(e.values()) for e in found)
     readable = frozenset(w.row for w in windows if tokens.readable(w))
-    return Outputs(vectors.numpy(), logits.numpy(), entities, readable)
+    return Outputs(vectors, head.logits(vectors), entities, readable)
+
+
+def unit(rows: Floats) -> Floats:
+    """Each row divided by its length, shape (n, size)."""
+    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
+    divided: Floats = rows / np.maximum(lengths, 1e-12)
+    return divided
 
 
 class RouterModel:
@@ -92,16 +112,15 @@ class RouterModel:
     def __init__(
         self,
         manifest: artifact.Manifest,
-        network: RouterNetwork,
+        network: Batched,
+        head: IntentHead,
         tokens: Tokens,
-        index: Floats,
-        examples: Sequence[tuple[str, str]],
+        index: Index,
     ) -> None:
         self.manifest = manifest
-        self._network = network
+        self._network, self._head = network, head
         self._tokens = tokens
         self._index = index
-        self._examples = tuple(examples)
 
     @classmethod
     def load(
@@ -119,15 +138,13 @@ class RouterModel:
                 f"({manifest.encoder_digest}), but CHATBOT_ENCODER is {files.setting} "
                 f"({files.digest}); train a router on it with: python -m finetune router"
             )
-        from chatbot.routing.network import merge_adapter
-
-        network = build_network(manifest, files)
-        index = artifact.read_tensors(directory, artifact.INDEX)["vectors"].numpy()
-        network.load_state_dict(artifact.read_tensors(directory, artifact.HEADS), strict=False)
-        adapter = artifact.read_tensors(directory, artifact.ADAPTER)
-        merge_adapter(network.encoder, adapter, manifest.lora_alpha / manifest.lora_rank)
-        examples = artifact.read_index_texts(directory)
-        return cls(manifest, network.eval(), Tokens(files.tokenizer()), index, examples)
+        heads = artifact.read_arrays(directory, artifact.HEADS)
+        head = IntentHead.of(heads["intent.weight"], heads["intent.bias"], manifest.scale)
+        vectors = artifact.read_arrays(directory, artifact.INDEX)["vectors"]
+        index = Index(vectors, artifact.read_examples(directory), manifest.intents)
+        tokens = Tokens(files)
+        network = files.load(_recipe(directory, manifest, files), tokens.backend)
+        return cls(manifest, network, head, tokens, index)
 
     @property
     def intents(self) -> tuple[str, ...]:
@@ -145,11 +162,10 @@ class RouterModel:
         """
         if not texts:
             return []
-        outputs = run_network(self._network, self._tokens, texts, self.manifest.entity_labels)
-        probabilities = self._probabilities(outputs.logits)
-        parts = scope.scope_parts(
-            outputs.vectors, outputs.logits, self._index, learned=self.manifest.learned_scope
-        )
+        outputs = self._read(texts)
+        similarity = self._index.similarity(outputs.vectors)
+        probabilities = self.manifest.confidence.of(outputs.logits, self._index.vote(similarity))
+        parts = scope.scope_parts(outputs.logits, similarity, learned=self.manifest.learned_scope)
         scores = scope.scope_scores(parts, self.manifest.scope)
         predictions = []
         for row in range(len(texts)):
@@ -162,36 +178,42 @@ class RouterModel:
 
     def nearest(self, text: str, k: int = 5) -> list[Neighbour]:
         """The training examples most similar to ``text``, nearest first."""
-        outputs = run_network(self._network, self._tokens, [text], self.manifest.entity_labels)
-        similarity = self._index @ outputs.vectors[0]
-        best = np.argsort(-similarity, kind="stable")[:k]
-        examples = [(self._examples[int(i)], float(similarity[i])) for i in best]
-        return [Neighbour(text, intent, near) for (text, intent), near in examples]
+        outputs = self._read([text])
+        return self._index.nearest(self._index.similarity(outputs.vectors)[0], k)
 
-    def _probabilities(self, logits: Floats) -> Floats:
-        inside = logits[:, : len(self.manifest.intents)] / self.manifest.temperature
-        inside = inside + self.manifest.shift
-        if self.manifest.multi_label:
-            chances: Floats = 1.0 / (1.0 + np.exp(-inside))
-            return chances
-        exponents = np.exp(inside - inside.max(axis=1, keepdims=True))
-        normal: Floats = exponents / exponents.sum(axis=1, keepdims=True)
-        return normal
+    def _read(self, texts: Sequence[str]) -> Outputs:
+        labels = self.manifest.entity_labels
+        return read(self._network, self._head, self._tokens, texts, labels)
 
 
-def build_network(manifest: artifact.Manifest, files: EncoderFiles) -> RouterNetwork:
-    """The encoder with untrained heads of the manifest's sizes."""
-    from chatbot.routing.network import RouterNetwork
+def _recipe(directory: Path, manifest: artifact.Manifest, files: EncoderFiles) -> Recipe:
+    scale = manifest.lora_alpha / manifest.lora_rank
 
-    encoder = files.model()
-    outputs = len(manifest.intents) + int(manifest.learned_scope)
-    return RouterNetwork(
-        encoder,
-        encoder.config.hidden_size,
-        outputs,
-        tag_count(manifest.entity_labels),
-        manifest.scale,
-    )
+    def build() -> RouterNetwork:
+        import torch
+
+        from chatbot.routing.network import RouterNetwork
+
+        encoder = files.model()
+        try:
+            merge(encoder, peft_adapter_of(read_tensors(directory / artifact.ADAPTER)), scale)
+        except AdapterUnusable as error:
+            raise SetupError(f"{error}; train the router again") from None
+        outputs = len(manifest.intents) + int(manifest.learned_scope)
+        tags = tag_count(manifest.entity_labels)
+        hidden = encoder.config.hidden_size
+        network = RouterNetwork(encoder, hidden, outputs, tags, manifest.scale)
+        heads = artifact.read_arrays(directory, artifact.HEADS)
+        network.load_state_dict({k: torch.from_numpy(v) for k, v in heads.items()}, strict=False)
+        return network
+
+    inputs = {
+        "encoder": files.digest,
+        "adapter": artifact.digest(directory, artifact.ADAPTER),
+        "heads": artifact.digest(directory, artifact.HEADS),
+        "scale": repr(scale),
+    }
+    return Recipe("router", inputs, build)
 
 
 def _collect(

@@ -5,31 +5,10 @@ Serving and training share this module, so a trained head meets the same forward
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-import torch
 from torch import Tensor, nn
 from torch.nn import functional
-
-if TYPE_CHECKING:
-    from transformers import PreTrainedModel
-
-
-def merge_adapter(encoder: PreTrainedModel, adapter: Mapping[str, Tensor], factor: float) -> None:
-    """Adds a LoRA adapter to the encoder's weights in place: W + factor * B A (E. Hu et al.,
-    2021). Merged once, it costs nothing at inference, and serving need not import peft.
-
-    ``adapter`` has peft's names. Raises KeyError for a layer that the encoder does not have.
-    """
-    layers = dict(encoder.named_modules())
-    with torch.no_grad():
-        for name, down in adapter.items():
-            if name.endswith(".lora_A.weight"):
-                path = name.removesuffix(".lora_A.weight")
-                up = adapter[f"{path}.lora_B.weight"]
-                layer = layers[path.removeprefix("base_model.model.")]
-                layer.weight.add_(factor * (up @ down))
 
 
 class RouterNetwork(nn.Module):
@@ -46,6 +25,13 @@ class RouterNetwork(nn.Module):
         self.tags = nn.Linear(hidden, tags) if tags > 1 else None
         self.scale = scale
         nn.init.zeros_(self.intent.bias)
+
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, ...]:
+        """What serving reads of windows: ``token_sums``, and the tags' log-probabilities where
+        the model has entities. ``types`` are not used: a window is one text."""
+        states = self.states(ids, mask)
+        sums, tags = self.token_sums(states, mask), self.tag_logits(states)
+        return (sums,) if tags is None else (sums, tags.log_softmax(dim=-1))
 
     def states(self, ids: Tensor, mask: Tensor) -> Tensor:
         """Token states, shape (windows, tokens, hidden)."""

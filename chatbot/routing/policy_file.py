@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import difflib
 import re
 import tomllib
-from collections.abc import Collection, Iterable
+from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
@@ -13,6 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chatbot.errors import SetupError
+from chatbot.routing.toml_lines import Lines, near
 from chatbot.types import Action, Tone
 
 DECLARABLE = (
@@ -24,8 +24,6 @@ DECLARABLE = (
     Action.REFUSE,
 )
 _STRICT = ConfigDict(extra="forbid", frozen=True)
-_TABLE = re.compile(r"\s*\[\[?\s*([^\]]+?)\s*\]")
-_KEY = re.compile(r"\s*([A-Za-z0-9_\"'-]+)\s*=")
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +75,8 @@ class HandoverTable(BaseModel):
     tones: tuple[Tone, ...] = (Tone.ANGRY, Tone.THREATENING)
     urgent_tones: tuple[Tone, ...] = (Tone.THREATENING,)
     template: str = "handover_notice"
+    closed_template: str | None = None
+    """Said instead outside company.toml's opening hours."""
 
 
 class LanguageTable(BaseModel):
@@ -173,7 +173,7 @@ def read_routes(
         raw = tomllib.loads(text)
     except tomllib.TOMLDecodeError as error:
         raise SetupError(f"{path}: {error}") from None
-    lines = _Lines(path, text)
+    lines = Lines(path, text)
     try:
         file = RoutesFile.model_validate(raw)
     except ValidationError as error:
@@ -196,22 +196,23 @@ def _declare(intent: str, table: IntentTable, line: int | None) -> DeclaredRoute
 
 def _check_names(
     file: RoutesFile,
-    lines: _Lines,
+    lines: Lines,
     intents: Collection[str] | None,
     templates: Collection[str] | None,
 ) -> None:
     for name, table in file.intents.items():
         if intents is not None and name not in intents:
             raise lines.error(
-                ["intents", name], f"the router knows no intent {name!r}{_near(name, intents)}"
+                ["intents", name], f"the router knows no intent {name!r}{near(name, intents)}"
             )
         if table.slot is not None and table.slot not in file.slots:
             raise lines.error(
                 ["intents", name, "slot"],
-                f"slot {table.slot!r} has no [slots.{table.slot}]{_near(table.slot, file.slots)}",
+                f"slot {table.slot!r} has no [slots.{table.slot}]{near(table.slot, file.slots)}",
             )
     used: list[tuple[list[str], str | None]] = [
         (["handover", "template"], file.handover.template),
+        (["handover", "closed_template"], file.handover.closed_template),
         (["language", "template"], file.language.template),
         (["out_of_scope", "template"], file.out_of_scope.template),
         *((["slots", n, "ask"], s.ask) for n, s in file.slots.items()),
@@ -220,7 +221,7 @@ def _check_names(
     for place, template in used:
         if templates is not None and template is not None and template not in templates:
             raise lines.error(
-                place, f"company.toml has no text {template!r}{_near(template, templates)}"
+                place, f"company.toml has no text {template!r}{near(template, templates)}"
             )
 
 
@@ -228,12 +229,12 @@ def _reason(error: dict[str, Any]) -> str:
     key = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
         known = {name for model in _MODELS for name in model.model_fields}
-        return f"unknown key {key!r}{_near(key, known)}"
+        return f"unknown key {key!r}{near(key, known)}"
     if error["type"] == "missing":
         return f"{key!r} is missing"
     if error["type"] == "enum":
         allowed = [a.value for a in (DECLARABLE if key == "action" else Tone)]
-        return f"{key} {error['input']!r} is not one of {', '.join(allowed)}" + _near(
+        return f"{key} {error['input']!r} is not one of {', '.join(allowed)}" + near(
             str(error["input"]), allowed
         )
     return f"{key}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
@@ -248,37 +249,3 @@ _MODELS = (
     SlotTable,
     IntentTable,
 )
-
-
-def _near(name: str, known: Iterable[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""
-
-
-class _Lines:
-    """Where a table or a key stands; tomllib does not say."""
-
-    def __init__(self, path: Path, text: str) -> None:
-        self.path = path
-        self._numbers: dict[tuple[str, ...], int] = {}
-        table: tuple[str, ...] = ()
-        for number, line in enumerate(text.splitlines(), start=1):
-            if found := _TABLE.match(line):
-                table = tuple(part.strip(" \"'") for part in found[1].split("."))
-                self._numbers.setdefault(table, number)
-            elif found := _KEY.match(line):
-                self._numbers.setdefault((*table, found[1].strip("\"'")), number)
-
-    def of(self, place: Iterable[str]) -> int | None:
-        """The line of the place, or of the nearest table around it."""
-        parts = tuple(place)
-        while parts:
-            if parts in self._numbers:
-                return self._numbers[parts]
-            parts = parts[:-1]
-        return None
-
-    def error(self, place: list[str], reason: str) -> SetupError:
-        line = self.of(place)
-        where = f"{self.path}:{line}" if line else f"{self.path}"
-        return SetupError(f"{where}: [{'.'.join(place[:-1]) or place[0]}] {reason}")

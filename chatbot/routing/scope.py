@@ -30,20 +30,11 @@ class ScopeParts:
     """Shape (texts, 2), or (texts, 3) with a learned output."""
 
 
-def scope_parts(
-    vectors: Floats, logits: Floats, index: Floats, *, learned: bool, skip_self: bool = False
-) -> ScopeParts:
-    """Parts for unit ``vectors`` (texts, hidden) and raw ``logits`` (texts, outputs).
-
-    ``index`` are the training examples' unit vectors; ``skip_self`` leaves out each text's
-    nearest one, for texts that stand in the index themselves.
-    """
-    import torch
-
+def scope_parts(logits: Floats, similarity: Floats, *, learned: bool) -> ScopeParts:
+    """Parts for raw ``logits`` (texts, outputs) and cosines to the training examples
+    ``similarity`` (texts, examples)."""
     inside = logits[:, :-1] if learned else logits
-    # torch, not numpy: a second thread pool beside torch's own costs 15 ms on a busy machine
-    similarity = (torch.from_numpy(vectors) @ torch.from_numpy(index).T).numpy()
-    k = min(NEIGHBOUR + int(skip_self), similarity.shape[1])
+    k = min(NEIGHBOUR, similarity.shape[1])
     kth = np.partition(similarity, -k, axis=1)[:, -k]
     columns = [-inside.max(axis=1), 1.0 - kth]
     if learned:

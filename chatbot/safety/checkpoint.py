@@ -25,6 +25,7 @@ from chatbot.safety.toxicity_weights import (
     merge,
     pooling_state,
     read_delta,
+    read_header,
     save_architecture,
 )
 from knowledge_base.encoder import EncoderFiles, EncoderNotFound
@@ -59,9 +60,7 @@ def prepare_toxicity(settings: Settings) -> Path:
 
 def assemble(delta: Path, encoder: EncoderFiles, root: Path) -> Path:
     """Base weights + ``delta`` -> ``root``/<sha>/model.ckpt, atomically, with a manifest."""
-    import torch
-
-    header, factors = read_delta(delta)
+    header = read_header(delta)
     base = _base_file(encoder)
     base_sha = file_sha256(base)
     if header["base_sha256"] != base_sha:
@@ -79,6 +78,9 @@ def assemble(delta: Path, encoder: EncoderFiles, root: Path) -> Path:
             return final / CHECKPOINT
         log.warning("toxicity checkpoint is assembled again: %s", problem)
         shutil.rmtree(final)
+    import torch  # not before: a start that finds the checkpoint whole needs none
+
+    header, factors = read_delta(delta)
     state = merge(pooling_state(base), header, factors)
     classes = list(json.loads(header["classes"]))
 

@@ -9,11 +9,9 @@ from __future__ import annotations
 
 import json
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from functools import lru_cache
 from pathlib import Path
-from threading import Lock
-from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -22,16 +20,14 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError
 from chatbot.errors import SetupError
 from chatbot.safety.grounding_compare import FEATURES
 from knowledge_base.encoder import EncoderFiles
-
-if TYPE_CHECKING:
-    from torch import Tensor
+from knowledge_base.lora import AdapterUnusable
+from knowledge_base.pairs import PairScorer
 
 FORMAT = 1
 MANIFEST = "grounding.json"
 TENSORS = "head.safetensors"
 MAX_TOKENS = 160  # a claim, the title path and three sentences
 LOGIT_BOUND = 8.0  # the network's logit is cut here, so that no one number decides alone
-_BATCH_MASK = "attention_mask"
 
 
 class Manifest(BaseModel):
@@ -54,31 +50,27 @@ class Manifest(BaseModel):
 
 
 class GroundingHead:
-    """Scores claims against evidence. Thread-safe: one forward pass at a time."""
+    """Scores claims against evidence. Safe for several threads, which share passes."""
 
-    def __init__(self, manifest: Manifest, model: Any, tokenizer: Any, out: Tensor) -> None:
+    def __init__(self, manifest: Manifest, pairs: PairScorer) -> None:
         self.manifest = manifest
-        self._model, self._tokenizer, self._out = model, tokenizer, out
-        self._lock = Lock()
+        self._pairs = pairs
 
     @classmethod
     def load(cls, directory: Path, files: EncoderFiles) -> GroundingHead:
         """Raises SetupError for missing or damaged files, or another encoder's head."""
-        from safetensors.torch import load_file
-
         manifest = read_manifest(directory)
         if manifest.encoder_digest != files.digest:
             raise SetupError(
                 f"{directory} was trained on the encoder {manifest.encoder_digest}, the setting "
                 f"gives {files.digest}; train again with: python -m finetune grounding"
             )
+        scale = manifest.lora_alpha / manifest.lora_rank
         try:
-            tensors = load_file(directory / TENSORS)
-        except (OSError, ValueError) as error:
-            raise SetupError(f"{directory / TENSORS} cannot be read: {error}") from None
-        model = files.model()
-        merge(model, tensors, manifest.lora_alpha / manifest.lora_rank)
-        return cls(manifest, model, files.tokenizer(), tensors["out"].float())
+            pairs = PairScorer.load("grounding", directory / TENSORS, scale, MAX_TOKENS, files)
+        except AdapterUnusable as error:
+            raise SetupError(str(error)) from None
+        return cls(manifest, pairs)
 
     @property
     def threshold(self) -> float:
@@ -86,23 +78,7 @@ class GroundingHead:
 
     def logits(self, pairs: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
         """Shape (len(pairs),): how far the evidence (second) supports the claim (first)."""
-        import torch
-
-        if not pairs:
-            return np.zeros(0)
-        with self._lock, torch.inference_mode():
-            batch = self._tokenizer(
-                [claim for claim, _ in pairs],
-                [evidence for _, evidence in pairs],
-                padding=True,
-                truncation="longest_first",
-                max_length=MAX_TOKENS,
-                return_tensors="pt",
-            )
-            pooled = pool(self._model(**batch).last_hidden_state, batch[_BATCH_MASK])
-            values = pooled @ self._out[:-1] + self._out[-1]
-        result: NDArray[np.float64] = values.clamp(-LOGIT_BOUND, LOGIT_BOUND).double().numpy()
-        return result
+        return np.clip(self._pairs.logits(pairs), -LOGIT_BOUND, LOGIT_BOUND)
 
     def probability(self, logit: float, features: Sequence[float]) -> float:
         """Probability that the claim is supported, from the logit and ``compare``'s features."""
@@ -131,34 +107,6 @@ def read_manifest(directory: Path) -> Manifest:
     if manifest.format != FORMAT or manifest.features != FEATURES:
         raise SetupError(f"{path} was written by another version; train the head again")
     return manifest
-
-
-def pool(states: Tensor, mask: Tensor) -> Tensor:
-    """Shape (pairs, 2 * hidden): the first token's state beside the mean of all."""
-    import torch
-
-    weights = mask.unsqueeze(-1).to(states.dtype)
-    mean = (states * weights).sum(1) / weights.sum(1)
-    return torch.cat([states[:, 0], mean], dim=1)
-
-
-def merge(model: Any, tensors: Mapping[str, Tensor], scale: float) -> None:
-    """Adds ``scale * up @ down`` of each adapted layer to its weight, in place.
-
-    Source: LoRA, https://arxiv.org/abs/2106.09685, section 4.1. Raises SetupError where a
-    layer of the adapter is not in the model.
-    """
-    import torch
-
-    layers = dict(model.named_modules())
-    for name in sorted({key.rsplit(".", 1)[0] for key in tensors if "." in key}):
-        layer = layers.get(name)
-        if layer is None:
-            raise SetupError(f"the grounding head adapts {name!r}, which the encoder has not")
-        with torch.no_grad():
-            layer.weight += scale * (
-                tensors[f"{name}.up"].float() @ tensors[f"{name}.down"].float()
-            )
 
 
 @lru_cache(maxsize=2)

@@ -13,11 +13,11 @@ from dataclasses import dataclass
 from functools import lru_cache
 from itertools import pairwise
 
-from chatbot.answering.plain import plain_text
 from chatbot.answering.sentences import split_sentences
 from chatbot.safety.facts import Fact, find_facts
 from chatbot.safety.grounding_words import content_stems, tidy, words_of
 from chatbot.types import Passage
+from knowledge_base.plain import plain_text
 
 _LIST_MARK = re.compile(r"^\s*(?:[-*•–]|\(?\d{1,3}[.)])\s+")
 _ROW = re.compile(r"^([^:;]{1,80}): (.+;.+|[^.!?]+\? \S.*)$")  # of two columns: 'X: Allowed? no'

@@ -8,15 +8,14 @@ to leave and demands for a refund are none of this.
 # ruff: noqa: E501 - a pattern is read and changed as one line
 from __future__ import annotations
 
-import base64
-import binascii
 import codecs
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Final
-from urllib.parse import unquote
 
+from chatbot.safety.canary import holds_canary
+from chatbot.safety.encoded import decoded
 from chatbot.safety.views import clean
 from chatbot.types import Reason, ReasonCode
 
@@ -94,13 +93,6 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
     )
 )
-_BASE64: Final = re.compile(
-    r"(?<![A-Za-z0-9+/=_-])[A-Za-z0-9+/_-]{16,4000}={0,2}(?![A-Za-z0-9+/=_-])"
-)
-_HEX: Final = re.compile(r"(?<![0-9A-Fa-f])(?:[0-9A-Fa-f]{2}[ :]?){8,2000}(?![0-9A-Fa-f])")
-_DECIMALS: Final = re.compile(r"(?<!\d)(?:1?\d\d[ ,]{1,2}){5,400}1?\d\d(?!\d)")
-_MOST_DECODED: Final = 8
-_WORDS: Final = re.compile(r"[a-z]{2,}", re.I)
 SHINGLE: Final = 7  # words in a row that a draft shares with the instructions only by quoting them
 
 
@@ -123,26 +115,6 @@ def injection_marker(views: Sequence[str]) -> Marker | None:
             if match:
                 return Marker(f"injection.{rule}", match[0].strip()[:120])
     return _hidden(views[0]) if views else None
-
-
-def decoded(text: str) -> tuple[str, ...]:
-    """What base64, hex, character codes or percent signs in the text stand for, if readable."""
-    found: list[str] = []
-    for match in _BASE64.finditer(text):
-        raw = match[0].rstrip("=").replace("-", "+").replace("_", "/")
-        if len(raw) % 4 != 1:
-            _keep(found, _b64(raw))
-    for match in _HEX.finditer(text):
-        digits = re.sub(r"[ :]", "", match[0])
-        _keep(found, bytes.fromhex(digits[: len(digits) // 2 * 2]))
-    for match in _DECIMALS.finditer(text):
-        numbers = [int(n) for n in re.findall(r"\d+", match[0])]
-        _keep(found, bytes(n for n in numbers if n < 128))
-    if text.count("%") >= 4:
-        plain = unquote(text)
-        if plain != text:
-            found.append(plain[:2000])
-    return tuple(dict.fromkeys(found))[:_MOST_DECODED]
 
 
 def injection_reason(score: float, threshold: float, marker: Marker | None) -> Reason | None:
@@ -172,7 +144,7 @@ def prompt_leak_reasons(text: str, instructions: str, canary: str = "") -> tuple
 
     ``canary`` is a random word of the prompt that no honest answer can contain.
     """
-    if canary and canary.lower() in text.lower():
+    if canary and holds_canary(text, canary):
         return (
             Reason(
                 ReasonCode.PROMPT_LEAK,
@@ -230,25 +202,6 @@ def _hidden(text: str) -> Marker | None:
             if match and rule not in {"chat_tag", "fake_turn"}:
                 return Marker(f"injection.{how}", match[0].strip()[:120])
     return None
-
-
-def _b64(raw: str) -> bytes:
-    try:
-        return base64.b64decode(raw + "=" * (-len(raw) % 4), validate=True)
-    except (binascii.Error, ValueError):
-        return b""
-
-
-def _keep(found: list[str], raw: bytes) -> None:
-    """Only text: printable, with at least two words."""
-    if len(raw) < 6:
-        return
-    try:
-        text = raw.decode("utf-8")
-    except UnicodeDecodeError:
-        return
-    if text.isprintable() and len(_WORDS.findall(text)) >= 1:
-        found.append(text[:2000])
 
 
 def _words(text: str) -> list[str]:

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatbot.errors import BadInput
 from chatbot.safety.calibration import Calibration
-from chatbot.safety.toxicity import MAX_CHARS, ToxicityScorer, load_scorer
+from chatbot.safety.toxicity import MAX_CHARS, ScoreUnreadable, ToxicityScorer, load_scorer
 from chatbot.types import Reason, ReasonCode, Side, Verdict
 
 if TYPE_CHECKING:
@@ -65,14 +65,26 @@ class Moderator:
     def moderate_many(self, texts: Sequence[str], side: Side) -> list[Moderation]:
         """One result per text, in order; a text beyond MAX_CHARS is held, unscored."""
         short = [text for text in texts if len(text) <= MAX_CHARS]
-        scored = iter(self.scorer.score(short))
+        scores = self.scorer.score(short)
+        if len(scores) != len(short):
+            raise ScoreUnreadable(
+                f"{self.scorer.name} gave {len(scores)} scores for {len(short)} texts"
+            )
+        scored = iter(scores)
         return [
             self.judge(next(scored), side) if len(text) <= MAX_CHARS else _too_long(text)
             for text in texts
         ]
 
     def judge(self, scores: Mapping[str, float], side: Side) -> Moderation:
-        """The verdict on scores already computed."""
+        """The verdict on scores already computed. Raises ScoreUnreadable for a score that is
+        missing or no number: compared with a threshold it would pass."""
+        for category in self.calibration.thresholds[side]:
+            score = scores.get(category)
+            if not isinstance(score, float | int) or not 0.0 <= score <= 1.0:
+                raise ScoreUnreadable(
+                    f"{self.scorer.name} gave {score!r} as score of {category}; 0..1 is needed"
+                )
         reasons = []
         for category, score in scores.items():
             threshold = self.calibration.threshold(side, category)

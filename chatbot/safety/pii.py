@@ -18,11 +18,11 @@ from chatbot.safety.pii_patterns import (
     find_emails,
     find_invoices,
     find_orders,
-    find_places_to_live,
     find_secrets,
     find_titled_names,
     find_urls,
 )
+from chatbot.safety.pii_places import find_places_to_live
 from chatbot.safety.pii_values import find_dates, find_money
 from chatbot.safety.readable import MAX_READ, readable
 from chatbot.types import Entity

@@ -1,8 +1,9 @@
 """National identifiers, IP addresses and wallets, by presidio's pattern recognisers.
 
 They are used one by one, without presidio's engine: that would load a language model from the
-network. Importing presidio takes 1.6 s and 57 MB beside torch and transformers (8 s and 426 MB
-alone), so ``load_recognisers`` is called once at the start rather than in the first turn.
+network. Importing presidio takes 1.2 s and 80 MB, and four times as much where it finds torch
+and transformers, which pattern recognisers do not use: they are hidden from it.
+``load_recognisers`` is called once at the start rather than in the first turn.
 Source: https://microsoft.github.io/presidio/analyzer/
 """
 
@@ -15,6 +16,7 @@ from functools import cache
 from typing import Any, Final
 
 from chatbot.types import Entity
+from knowledge_base.quiet import absent
 
 _ID_WORDS: Final = (
     r"\b(?:{words}|passport|national id|id ?card|identity|tax id|social security|"
@@ -38,7 +40,8 @@ class _Use:
 @cache
 def load_recognisers() -> tuple[_Use, ...]:
     """Imports presidio and builds its recognisers. Needs no network."""
-    from presidio_analyzer import predefined_recognizers as known
+    with absent("torch", "transformers"):
+        from presidio_analyzer import predefined_recognizers as known
 
     def use(recogniser: Any, needed: str, words: str | None, label: str = "national_id") -> _Use:
         named = None if words is None else re.compile(_ID_WORDS.format(words=words), re.I)
@@ -106,6 +109,19 @@ _DUTCH: Final = re.compile(r"(?<![\w.-])\d{9}(?!\w)")
 _DUTCH_WORDS: Final = re.compile(r"\b(?:bsn|burgerservicenummer|sofinummer)\b", re.I)
 _PPS: Final = re.compile(r"(?<!\w)\d{7}[A-W][A-IW]?(?!\w)")
 _PPS_WORDS: Final = re.compile(r"\b(?:pps|ppsn|pps number)\b", re.I)
+_NINO: Final = re.compile(
+    r"\b(?:ni|nino|national insurance)(?: ?(?:number|no|nr)\b\.?)?\W{0,3}(?:is\s)?"
+    r"([A-Z]{2} ?\d\d ?\d\d ?\d\d ?[A-D])(?!\w)",
+    re.I,
+)
+_CPF: Final = re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])")
+_NAMED_ID: Final = re.compile(  # identifiers of other countries, believed where they are named
+    r"\b(?i:cpf|nir|num[ée]ro de s[ée]cu(?:rit[ée] sociale)?|personnummer|cnp|oib|ahv|svnr|"
+    r"aadhaar|pan number|sin number|social insurance number|tax file number|tfn|curp|nie|nif|dni|"
+    r"tax id|national id(?:entity)?(?: card)?)(?i: ?(?:number|no|nr|num)\b\.?)?"
+    r"\W{0,3}(?i:is\s|es\s|est\s)?"
+    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}\d[A-Z0-9]{1,18}(?:[ .-]\d[A-Z0-9]{0,12}){0,6})(?!\w)"
+)
 _PASSPORT: Final = re.compile(
     r"\b(?:passport|reisepass|paspoort|id ?card|identity card|personalausweis|driving licence|"
     r"driver'?s license)(?: ?(?:number|no|nr|nummer|num)\b\.?)?\s?(?:is|:|=|#)?\s?"
@@ -116,8 +132,8 @@ _PASSPORT: Final = re.compile(
 
 
 def find_other_ids(text: str) -> Iterator[Entity]:
-    """What presidio has no recogniser for: BSN (11-test), PPS number, passports by name,
-    Ethereum addresses."""
+    """What presidio has no recogniser for: BSN (11-test), PPS number, CPF, passports and other
+    identifiers by name, Ethereum addresses."""
     for match in _ETHEREUM.finditer(text):
         yield Entity("crypto_wallet", *match.span(), match[0], match[0])
     if _DUTCH_WORDS.search(text):
@@ -128,6 +144,11 @@ def find_other_ids(text: str) -> Iterator[Entity]:
     if _PPS_WORDS.search(text):
         for match in _PPS.finditer(text):
             yield Entity("national_id", *match.span(), match[0], match[0])
+    for pattern in (_NINO, _NAMED_ID, _CPF):
+        for match in pattern.finditer(text):
+            group = 1 if pattern.groups else 0
+            value = match[group].upper()
+            yield Entity("national_id", *match.span(group), match[group], value)
     for match in _PASSPORT.finditer(text):
         group = 1 if match[1] else 2
         yield Entity("national_id", *match.span(group), match[group], match[group].upper())

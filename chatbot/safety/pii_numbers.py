@@ -25,7 +25,7 @@ _CARD_WORDS: Final = re.compile(
     r"creditcard|karte)\b",
     re.I,
 )
-_CARD: Final = re.compile(r"(?<![\w.-])\d(?:[ -]{0,2}\d){11,18}(?![\w-])(?!\.\d)")
+_CARD: Final = re.compile(r"(?<![\w-])(?<!\d\.)\d(?:[ -]{0,2}\d){11,18}(?![\w-])(?!\.\d)")
 _ISSUERS: Final = re.compile(  # ISO/IEC 7812 prefixes with the lengths that are issued
     r"4\d{12}(?:\d{3}){0,2}"
     r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
@@ -34,16 +34,23 @@ _ISSUERS: Final = re.compile(  # ISO/IEC 7812 prefixes with the lengths that are
 )
 _IBAN: Final = re.compile(r"(?<![A-Za-z0-9])[A-Za-z]{2}\d{2}(?:[ -]?[A-Za-z0-9]){11,30}")
 _SORT_CODE: Final = re.compile(
-    r"\bsort[ -]?code\b\W{0,4}(?:is\s)?(\d{2}[ -]?\d{2}[ -]?\d{2})\b", re.I
+    r"\bsort(?:[ -]?code)?\b\W{0,4}(?:is\s)?(\d{2}[ -]?\d{2}[ -]?\d{2})\b"
+    r"|\b(?:routing|aba|blz|bankleitzahl|bsb)(?: ?(?:number|no|code))?\b\W{0,4}(?:is\s)?"
+    r"(\d{3}[ -]?\d{3}(?:\d{2,3})?)\b",
+    re.I,
 )
 _ACCOUNT: Final = re.compile(
-    r"\b(?:account|acc|acct|a/c|konto)(?:[ -]?(?:number|no|nr|nummer))?\b\W{0,4}(?:is\s)?(\d{8})\b",
+    r"\b(?:account|acc|acct|a/c|konto)(?:[ -]?(?:number|no|nr|nummer))?\b\W{0,4}(?:is\s)?(\d{8})\b"
+    r"|\b(?:(?:account|acc|acct|a/c)[ -]?(?:number|no)|konto-?(?:nr|nummer)|rekeningnummer|"
+    r"num[ée]ro de compte|n[úu]mero de cuenta|numero di conto)\b\W{0,4}(?:is\s)?(\d{6,14})\b",
     re.I,
 )
 _PHONE: Final = re.compile(r"(?<![\w.,#/+-])(?:\+|\()?\d(?:[ ()./-]{0,3}\d){5,17}(?![\w])(?!\.\d)")
 _PHONE_WORDS: Final = re.compile(
     r"\b(?:phone|telephone|tel|call|called|calling|ring|mobile|mob|cell|text|sms|whats ?app|fax|"
-    r"reach|landline|handy|telefon|telefoon|rufnummer|nummer|number is|number's|contact)\b"
+    r"reach|landline|handy|telefon|telefoon|t[ée]l[ée]fono|t[ée]l[ée]phone|m[óo]vil|portable|"
+    r"cellulare|ll[áa]m\w*|appelez|num[ée]ro|n[úu]mero|komórka|"
+    r"rufnummer|nummer|number is|number's|contact|messages to|answering at)\b"
     r"[^.!?\n]{0,30}$",
     re.I,
 )
@@ -56,7 +63,8 @@ def before(text: str, start: int) -> str:
 
 
 def find_cards(text: str) -> Iterator[Entity]:
-    """Luhn and issuer prefix; or, where the text speaks of a card, four groups with a typo."""
+    """Luhn and issuer prefix; where the text speaks of a card, either Luhn alone or four
+    groups of an issuer with a typo."""
     for match in _CARD.finditer(text):
         digits = re.sub(r"\D", "", match[0])
         context = before(text, match.start())
@@ -64,7 +72,7 @@ def find_cards(text: str) -> Iterator[Entity]:
         if not named and ORDER_WORDS.search(context):
             continue
         issued = bool(_ISSUERS.fullmatch(digits))
-        if issued and luhn(digits):
+        if (issued or named) and luhn(digits):
             yield Entity("card", *match.span(), match[0], digits)
         elif named and issued and re.fullmatch(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}", match[0]):
             yield Entity("card", *match.span(), match[0], digits, score=0.7)
@@ -105,10 +113,12 @@ def _iban_shapes() -> dict[str, str]:
 
 
 def find_bank_accounts(text: str) -> Iterator[Entity]:
-    """British sort codes and account numbers, only where the text names them."""
+    """Sort codes, routing and account numbers, only where the text names them."""
     for pattern in (_SORT_CODE, _ACCOUNT):
         for match in pattern.finditer(text):
-            yield Entity("bank_account", *match.span(1), match[1], re.sub(r"\D", "", match[1]))
+            group = 1 if match[1] else 2
+            digits = re.sub(r"\D", "", match[group])
+            yield Entity("bank_account", *match.span(group), match[group], digits)
 
 
 def find_phones(text: str) -> Iterator[Entity]:
@@ -166,7 +176,8 @@ def _e164(shown: str, named: bool) -> str | None:
     if digits.startswith("0") and 9 <= len(digits) <= 12 and (named or _grouped_as_phone(shown)):
         number = _parsed(digits, "GB")
         return _format(number) if number is not None else digits
-    return digits if named and 9 <= len(digits) <= 13 and grouped else None
+    shortest = 7 if re.fullmatch(r"\(?\d{2,4}\)?(?:[ -]\d{2,5}){1,3}", shown) else 9
+    return digits if named and shortest <= len(digits) <= 13 and grouped else None
 
 
 def _grouped_as_phone(shown: str) -> bool:

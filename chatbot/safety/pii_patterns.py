@@ -1,4 +1,4 @@
-"""E-mail, order and invoice ids, secrets, addresses, names by title: patterns of our own.
+"""E-mail, links, order and invoice ids, secrets, names by title: patterns of our own.
 
 Every quantifier is bounded, so that a long run of one character costs a constant per place.
 """
@@ -34,8 +34,9 @@ _CODE: Final = (
     r"(?=[A-Z0-9/-]{0,23}\d{3}|[A-Z0-9/-]{0,23}\d[A-Z-]{1,4}\d)[A-Z0-9](?:[A-Z0-9/-]{2,22})[A-Z0-9]"
 )
 _ORDER: Final = re.compile(
-    r"\b(?:orders?|purchase|parcel|booking|bestellung|bestelling|bestell-?(?:nr|nummer)|commande|"
-    r"pedido)\s?-?(?:(?:id|no|nr|num|number|ref|reference|code|nummer)\b\.?)?\s?"
+    r"\b(?:orders?|purchase|parcel|booking|tracking|shipment|bestellung|bestelling|"
+    r"bestel(?:l-?nr|l?-?nummer)|commande|pedido|ordine|encomenda)\.?\s?-?"
+    r"(?:(?:id|no|nr|num|number|ref|reference|code|nummer|n[úu]mero|num[ée]ro)\b\.?|n[°º])?\s?"
     rf"(?:is|was|ist|:|=|-)?\s?(?:#\s?)?({_CODE})(?![\w-]|[.,]\d|\s?(?:units|pieces|items|pairs|%))",
     re.I,
 )
@@ -48,13 +49,17 @@ _HASH: Final = re.compile(
     r"(?<![\w#&/])#\s?([A-Z]{0,4}-?\d{3,18}(?:-[A-Z0-9]{1,8}){0,3})(?![\w-])", re.I
 )
 _INVOICE: Final = re.compile(
-    r"\b(?:invoices?|receipt|bill|rechnung|rechnungs-?nr|factuur|facture)\s?"
-    r"(?:(?:id|no|nr|num|number|ref|nummer)\b\.?)?\s?(?:is|was|:|=|-)?\s?"
+    r"\b(?:invoices?|receipt|bill|rechnung|rechnungs-?(?:nr|nummer)|factuur(?:nummer)?|facture|"
+    r"factura|fattura)\.?\s?"
+    r"(?:(?:id|no|nr|num|number|ref|nummer|n[úu]mero|num[ée]ro)\b\.?|n[°º])?\s?(?:is|was|:|=|-)?\s?"
     rf"(?:#\s?)?({_CODE})(?![\w-]|[.,]\d)"
     r"|(?<!\w)((?:INV|RE|RG|RCPT)[-/ ]?\d{3,12}(?:[-/]\d{1,8})?)(?!\w)",
     re.I,
 )
 
+_HIDES: Final = (
+    r"password|passwort|pwd|wachtwoord|kennwort|contraseña|mot de passe|senha|lösenord|hasło"
+)
 _SECRETS: Final = (
     re.compile(
         r"(?<!\w)(?:sk|pk|rk)[-_](?:live|test|proj|ant)?[-_]?[A-Za-z0-9_-]{16,200}"
@@ -72,17 +77,17 @@ _SECRETS: Final = (
         re.I,
     ),
     re.compile(
-        r"\b(?:password|passwort|passphrase|passcode|pass word|pwd|wachtwoord|kennwort)\b"
-        r"(?:\s?(?:is|was|ist|to|:|=)){1,2}\s{0,2}[\"'“‘]?"
+        rf"\b(?:{_HIDES}|passphrase|passcode|pass word)\b"
+        r"(?:\s?(?:is|was|ist|est|es|to|:|=)){1,2}\s{0,2}[\"'“‘]?"
         r"((?=[^\s\"'”’]{0,63}(?:\d|[^\w\s.,!?\"'”’]))[^\s\"'”’]{4,64}?)(?=[.,?]?(?:[\s\"'”’]|$))",
         re.I,
     ),
     re.compile(
-        r"\b(?:password|passwort|pwd|wachtwoord|kennwort)\s{0,2}[:=]\s{0,2}[\"'“‘]?([^\s\"'”’]{4,64})",
+        rf"\b(?:{_HIDES})\s{{0,2}}[:=]\s{{0,2}}[\"'“‘]?([^\s\"'”’]{{4,64}})",
         re.I,
     ),
     re.compile(
-        r"\b(?:cvv2?|cvc2?|cv2|security code|card code)\b[^\d\n]{0,12}(\d{3,4})(?!\d)", re.I
+        r"\b(?:cvv2?|cvc2?|cv2|security code|card code)\b[^\d\n]{0,24}(\d{3,4})(?!\d)", re.I
     ),
     re.compile(
         r"\b(?:pin(?: ?(?:code|number))?|otp|tan|(?:sign-?in|log-?in|one-?time|verification|"
@@ -92,75 +97,30 @@ _SECRETS: Final = (
     ),
 )
 
-_FLAT: Final = r"(?:(?:flat|apartment|apt\.?|unit|suite|room)\s?\w{1,5},?\s)?"
-_HOUSE: Final = r"\d{1,5}\s?[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
-_NAME: Final = r"(?:[^\W\d_][\w'’.-]{0,24}\s){1,4}"
-_CAPITAL: Final = r"(?:[A-ZÄÖÜÉ][\w'’.-]{0,24}\s){1,4}"
-_TAIL: Final = (
-    r"(?:,?\s(?:[A-Z][\w'’-]{1,24}[,\s]{0,2}){0,4}"
-    r"(?:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]{2}\s\d{5}(?:-\d{4})?|\d{5}|\d{4}\s?[A-Z]{2})\b)?"
-)
-_ADDRESSES: Final = (
-    re.compile(
-        rf"(?<![\w£€$.,#-]){_FLAT}{_HOUSE},?\s{_NAME}"
-        r"(?i:street|road|avenue|lane|crescent|terrace|boulevard|mews|rd|ave|blvd|str)\b\.?"
-        + _TAIL,
-    ),
-    re.compile(
-        rf"(?<![\w£€$.,#-])(?:(?:Flat|Apartment|Apt\.?|Unit|Suite)\s?\w{{1,5}},?\s)?{_HOUSE},?\s{_CAPITAL}"
-        r"(?:Street|St|Road|Drive|Dr|Close|Court|Ct|Place|Pl|Square|Sq|Gardens|Grove|Way|Hill|"
-        r"Row|Park|Walk|Green|View|Rise|Quay|Parade|Lane|Ln|Circle|Trail)\b\.?" + _TAIL,
-    ),
-    re.compile(
-        r"(?<!\w)(?:[A-ZÄÖÜ][\wäöüß-]{0,30}\s){0,2}"
-        r"(?:[A-ZÄÖÜ][\wäöüß-]{1,30}(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|"
-        r"straat|laan|plein|gracht|kade|dijk|singel|steeg)|(?:Straße|Strasse|Allee|Platz|Weg))"
-        r"\s\d{1,4}(?:\s?[a-zA-Z])?(?!\w)(?:,?\s(?:\d{5}|\d{4}\s?[A-Z]{2})(?:\s[A-ZÄÖÜ][\wäöüß-]{1,24})?)?"
-    ),
-    re.compile(r"\b(?:P\.?\s?O\.?\s?Box|Postfach|Postbus)\s\d{1,7}\b" + _TAIL, re.I),
-)
-_ADDRESS_NOISE: Final = re.compile(
-    r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|mins|miles|km|metres|litres?|percent|pounds|"
-    r"euros?|pairs?|of|the|and|on|in|is|for|from|to)\b",
-    re.I,
-)
-_POSTCODES: Final = (
-    re.compile(
-        r"(?<![\w-])(?:[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\s\d[ABD-HJLNP-UW-Z]{2}|GIR ?0AA)(?![\w-])",
-        re.I,
-    ),
-    re.compile(r"(?<![\w-])[A-PR-UWYZ][A-HK-Y]?\d[A-Z\d]?\d[ABD-HJLNP-UW-Z]{2}(?![\w-])"),
-    re.compile(r"(?<![\w-])(?:[AC-FHKNPRTV-Y]\d{2}|D6W)\s[0-9AC-FHKNPRTV-Y]{4}(?![\w-])"),
-    re.compile(
-        r"(?<![\w-])(?:[AC-FHKNPRTV-Y]\d{2}|D6W)(?=[A-Z0-9]{0,3}\d)(?=[A-Z0-9]{0,3}[A-Z])[0-9AC-FHKNPRTV-Y]{4}(?![\w-])"
-    ),
-    re.compile(
-        r"(?<![\w-])[1-9]\d{3} ?(?!SA|SD|SS|GB|MB|KB|TB|ML|KG|CM|MM|KM|LM|EU|UK|US|AM|PM|HZ|IN|OR|OF)[A-Z]{2}(?=,?\s[A-Z][a-z])"
-    ),
-    re.compile(
-        r"\b(?:post ?code|postal code|zip(?: ?code)?|plz|postleitzahl|eircode)\b\s?(?:is|:|ist)?\s?"
-        r"((?:D-|NL-)?\d{5}(?:-\d{4})?|\d{4}\s?[A-Z]{2}|[A-Z]\d[A-Z\d]{0,2}\s?\d[A-Z]{2}|"
-        r"[A-Z]{2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]\d\d\s?[A-Z0-9]{4})(?!\w)",
-        re.I,
-    ),
-    re.compile(
-        r"(?<=,\s)(?:AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY)\s\d{5}(?:-\d{4})?(?!\w)"
-    ),
-    re.compile(
-        r"(?<![\w£€$.,#-])(?:D-)?\d{5}(?=\s(?:Berlin|Hamburg|München|Munich|Köln|Cologne|Frankfurt|Stuttgart|Düsseldorf|Leipzig|Dresden|Bremen|Hannover|Nürnberg|Bonn|Münster|Freiburg|Mainz|Kiel)\b)"
-    ),
-)
 _PERSON: Final = (
     re.compile(
-        r"\b(?i:my (?:full )?name is|my name's|name is|i am called|ich hei(?:ß|ss)e|mein name ist|"
-        r"mijn naam is|je m'appelle|full name:|name:|on behalf of|in the name of)\s"
+        r"\b(?i:my (?:full )?name is|my name's|name is|i(?:'| a)?m called|ich hei(?:ß|ss)e|"
+        r"mein name ist|mijn naam is|je m'appelle|me llamo|mi nombre es|mi chiamo|full name:|name:|"
+        r"on behalf of|(?:in|under) the name(?: of)?)\s"
         r"((?:(?:van|von|de|der|den|O'|Mc)\s?)?[^\W\d_a-z][\w'’-]{1,24}(?:\s(?:van|von|de|der|den|la)){0,2}(?:\s[^\W\d_a-z][\w'’.-]{0,24}){0,2})"
+    ),
+    re.compile(
+        r"\b(?i:this is|it's|here is)\s([A-Z][\w'’-]{1,24}(?:\s[A-Z][\w'’-]{1,24}){1,2})"
+        r"(?=\s(?:speaking|here|again)\b|,? calling\b)"
+    ),
+    re.compile(
+        r"\b(?i:(?:kind|best|warm|many)? ?regards|sincerely|mit freundlichen gr(?:ü|ue)(?:ß|ss)en|"
+        r"cordialement|saludos|cordiali saluti),?\s{1,3}"
+        r"([A-Z][\w'’-]{1,24}(?:\s[A-Z][\w'’.-]{0,24}){0,2})(?=\s{0,4}(?:$|\n))"
     ),
     re.compile(
         r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Sir)\.?\s([A-Z][\w'’-]{1,24}(?:\s[A-Z][\w'’-]{1,24}){0,2})"
     ),
 )
-_NOT_NAMES: Final = frozenset({"Larkmoor", "Not", "Wrong", "The", "On", "In"})
+_NOT_NAMES: Final = re.compile(  # words and brands that stand where a name would: "Dr. Martens"
+    r"(?:Larkmoor|Not|Wrong|The|On|In|Martens|Pepper|Kipling|Porter|Muscle|Oetker|Scholl)(?!\w)"
+)
+_COLOUR: Final = re.compile(r"\b(?:colou?r|hex|rgb|farbe|couleur)\b[^.!?\n]{0,12}$", re.I)
 
 
 def find_emails(text: str) -> Iterator[Entity]:
@@ -192,6 +152,10 @@ def find_orders(text: str, company: Sequence[re.Pattern[str]] = ()) -> Iterator[
                 yield Entity("order_id", *match.span(), match[0], value, source="company")
     for pattern in (_ORDER, _ORDER_LATER, _HASH):
         for match in pattern.finditer(text):
+            if pattern is _HASH and _COLOUR.search(
+                text[max(0, match.start() - 24) : match.start()]
+            ):
+                continue
             if pattern is _HASH or not _is_year_or_date(match[1]):
                 yield Entity("order_id", *match.span(1), match[1], match[1].upper(), score=0.9)
 
@@ -211,26 +175,14 @@ def find_secrets(text: str) -> Iterator[Entity]:
             yield Entity("secret", *match.span(group), match[group], None)
 
 
-def find_places_to_live(text: str) -> Iterator[Entity]:
-    """Postal addresses and postcodes of the regions that the shop delivers to."""
-    for pattern in _ADDRESSES:
-        for match in pattern.finditer(text):
-            shown = match[0].rstrip(" ,.")
-            if not _ADDRESS_NOISE.search(shown):
-                yield Entity("address", match.start(), match.start() + len(shown), shown)
-    for pattern in _POSTCODES:
-        for match in pattern.finditer(text):
-            group = 1 if pattern.groups else 0
-            value = re.sub(r"\s", "", match[group]).upper()
-            yield Entity("postcode", *match.span(group), match[group], value)
-
-
 def find_titled_names(text: str) -> Iterator[Entity]:
     """Names after a title or "my name is"; the router's model finds the others."""
     for pattern in _PERSON:
         for match in pattern.finditer(text):
-            if match[1].split()[0] not in _NOT_NAMES:
-                yield Entity("person_name", *match.span(1), match[1], score=0.9)
+            name = match[1].rstrip(".") if match[1][-2:-1].islower() else match[1]
+            if not _NOT_NAMES.match(name):
+                start = match.start(1)
+                yield Entity("person_name", start, start + len(name), name, score=0.9)
 
 
 def _is_year_or_date(code: str) -> bool:

@@ -8,7 +8,8 @@ from typing import Final
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.classifiers import Heads
 from chatbot.safety.crisis import crisis_alarm, crisis_reason
-from chatbot.safety.injection import decoded, injection_marker, injection_reason
+from chatbot.safety.encoded import decoded
+from chatbot.safety.injection import injection_marker, injection_reason
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import MAX_READ, find_entities, load_recognisers, merge_entities, redact
 from chatbot.safety.policy import Policy

@@ -1,7 +1,8 @@
 """Toxicity scores of texts, through the real ``Detoxify`` class.
 
 Detoxify cuts at 512 tokens in silence, fails on an empty list and returns scalars for one text;
-``DetoxifyScorer`` windows long text, reads every normalised view, and answers in one shape.
+``WindowedScorer`` windows long text, reads every normalised view, and answers in one shape.
+``DetoxifyScorer`` runs Detoxify as it is; ``toxicity_compiled`` runs its network faster.
 """
 
 from __future__ import annotations
@@ -9,7 +10,10 @@ from __future__ import annotations
 import logging
 import math
 import threading
+from abc import ABC, abstractmethod
+from collections import OrderedDict
 from collections.abc import Sequence
+from hashlib import sha256
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 
@@ -31,6 +35,7 @@ WINDOW_TOKENS = 96
 average of the tokens. Overlapping by a sentence keeps any sentence whole in some window."""
 WINDOW_OVERLAP = 32
 BATCH = 32
+REMEMBERED = 4096  # scored pieces, about 2 MB: the drafts and messages of the last minutes
 
 
 class ScoreUnreadable(Unavailable):
@@ -52,47 +57,14 @@ class ToxicityScorer(Protocol):
         ...
 
 
-class DetoxifyScorer:
-    """A Detoxify model behind a lock; safe to call from several threads.
+class WindowedScorer(ABC):
+    """Reads every view of a text in overlapping windows; the network is the subclass's."""
 
-    ``checkpoint`` is a file that ``prepare_toxicity`` has checked, ``model`` one of Detoxify's
-    own names, which it downloads. ``views=False`` scores the text as sent, alone.
-    """
-
-    def __init__(
-        self,
-        checkpoint: Path | None = None,
-        *,
-        model: str = "original",
-        views: bool = True,
-        batch: int = BATCH,
-    ) -> None:
-        from detoxify import Detoxify
-        from transformers.utils import logging as transformers_logging
-
-        # A progress bar for a load of 0.3 s hides real messages.
-        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-        try:
-            self._detoxify: Any = (
-                Detoxify(checkpoint=str(checkpoint)) if checkpoint else Detoxify(model)
-            )
-        except Exception as error:  # torch, transformers and urllib raise a dozen types here
-            raise SetupError(
-                f"Detoxify cannot load {checkpoint or model!r} ({type(error).__name__}: {error}); "
-                "set CHATBOT_TOXICITY_MODEL=default for the model that needs no network"
-            ) from error
-        self._detoxify.model.eval()
-        classes = set(self._detoxify.class_names)
-        if "toxicity" not in classes:
-            raise SetupError(
-                f"{checkpoint or model} knows the classes {sorted(classes)}, but 'toxic' or "
-                "'toxicity' is needed; set CHATBOT_TOXICITY_MODEL=default"
-            )
-        self._own = checkpoint is not None
+    def __init__(self, name: str, views: bool) -> None:
+        self.name = name
         self._views = views
-        self._batch = batch
-        self._lock = threading.Lock()
-        self.name = f"detoxify:{checkpoint.parent.name if checkpoint else model}"
+        self._known: OrderedDict[bytes, dict[str, float]] = OrderedDict()
+        self._knowing = threading.Lock()
 
     def score(self, texts: Sequence[str]) -> list[dict[str, float]]:
         """Raises TextTooLong before scoring anything, ScoreUnreadable for a broken score."""
@@ -103,17 +75,43 @@ class DetoxifyScorer:
                 )
         pieces: list[str] = []
         owners: list[int] = []
-        with self._lock:  # fast tokenizers are not safe to share between threads either
-            for owner, text in enumerate(texts):
-                for piece in self._pieces(text):
-                    pieces.append(piece)
-                    owners.append(owner)
-            scored = self._predict(pieces)
+        for owner, text in enumerate(texts):
+            for piece in self._pieces(text):
+                pieces.append(piece)
+                owners.append(owner)
+        scored = self._remembered(pieces)
         worst: list[dict[str, float]] = [dict.fromkeys(CATEGORIES, 0.0) for _ in texts]
         for owner, scores in zip(owners, scored, strict=True):
             for category, value in scores.items():
                 worst[owner][category] = max(worst[owner].get(category, 0.0), value)
         return worst
+
+    def _remembered(self, pieces: Sequence[str]) -> list[dict[str, float]]:
+        """Scores of pieces, each computed once: an answer's sentences come again and again, alone,
+        in context and in the whole. Kept by hash, so that no text stays in memory."""
+        keys = [sha256(piece.encode("utf-8", "surrogatepass")).digest() for piece in pieces]
+        by_key = dict(zip(keys, pieces, strict=True))
+        with self._knowing:
+            scores = {key: self._known[key] for key in by_key if key in self._known}
+        new = [key for key in by_key if key not in scores]
+        if new:
+            fresh = self._predict([by_key[key] for key in new])
+            scores |= dict(zip(new, fresh, strict=True))
+        with self._knowing:
+            for key in by_key:
+                self._known[key] = scores[key]
+                self._known.move_to_end(key)
+            while len(self._known) > REMEMBERED:
+                self._known.popitem(last=False)
+        return [scores[key] for key in keys]
+
+    @abstractmethod
+    def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        """Where each token stands in the text, without special tokens."""
+
+    @abstractmethod
+    def _predict(self, pieces: Sequence[str]) -> list[dict[str, float]]:
+        """Category -> 0..1 for each piece. Raises ScoreUnreadable for anything else."""
 
     def _pieces(self, text: str) -> list[str]:
         """Distinct windows of all views; none for a text without a visible character."""
@@ -130,9 +128,7 @@ class DetoxifyScorer:
         """The text, or overlapping parts of it of at most WINDOW_TOKENS tokens each."""
         if len(text) < WINDOW_TOKENS:  # a token has at least one character
             return [text]
-        offsets = self._detoxify.tokenizer(
-            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
-        )["offset_mapping"]
+        offsets = self._offsets(text)
         if len(offsets) <= WINDOW_TOKENS:
             return [text]
         windows = []
@@ -140,6 +136,38 @@ class DetoxifyScorer:
             last = min(start + WINDOW_TOKENS, len(offsets)) - 1
             windows.append(text[offsets[start][0] : offsets[last][1]])
         return windows
+
+
+class DetoxifyScorer(WindowedScorer):
+    """A Detoxify model behind a lock; safe to call from several threads.
+
+    ``checkpoint`` is a file that ``prepare_toxicity`` has checked, ``model`` one of Detoxify's
+    own names, which it downloads. ``views=False`` scores the text as sent, alone.
+    """
+
+    def __init__(
+        self,
+        checkpoint: Path | None = None,
+        *,
+        model: str = "original",
+        views: bool = True,
+        batch: int = BATCH,
+    ) -> None:
+        super().__init__(scorer_name(checkpoint, model), views)
+        self._detoxify: Any = load_detoxify(checkpoint, model)
+        self._batch = batch
+        self._lock = threading.Lock()
+
+    def score(self, texts: Sequence[str]) -> list[dict[str, float]]:
+        with self._lock:  # transformers' tokenizers are not safe to share between threads either
+            return super().score(texts)
+
+    def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
+        encoding = self._detoxify.tokenizer(
+            text, add_special_tokens=False, return_offsets_mapping=True, verbose=False
+        )
+        offsets: Sequence[tuple[int, int]] = encoding["offset_mapping"]
+        return offsets
 
     def _predict(self, pieces: Sequence[str]) -> list[dict[str, float]]:
         order = sorted(range(len(pieces)), key=lambda i: len(pieces[i]))  # less padding
@@ -154,21 +182,52 @@ class DetoxifyScorer:
                         f"{self.name} gave {len(values)} scores of {category} for {len(rows)} texts"
                     )
                 for row, value in zip(rows, values, strict=True):
-                    scored[row][category] = _readable(value, category, self.name)
+                    scored[row][category] = readable(value, category, self.name)
         return scored
 
 
-def load_scorer(settings: Settings) -> DetoxifyScorer:
+def load_detoxify(checkpoint: Path | None = None, model: str = "original") -> Any:
+    """Detoxify's own class in eval mode. Raises SetupError naming file or name and remedy."""
+    from detoxify import Detoxify
+    from transformers.utils import logging as transformers_logging
+
+    # A progress bar for a load of 0.3 s hides real messages.
+    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+    try:
+        detoxify: Any = Detoxify(checkpoint=str(checkpoint)) if checkpoint else Detoxify(model)
+    except Exception as error:  # torch, transformers and urllib raise a dozen types here
+        raise SetupError(
+            f"Detoxify cannot load {checkpoint or model!r} ({type(error).__name__}: {error}); "
+            "set CHATBOT_TOXICITY_MODEL=default for the model that needs no network"
+        ) from error
+    detoxify.model.eval()
+    classes = set(detoxify.class_names)
+    if "toxicity" not in classes:
+        raise SetupError(
+            f"{checkpoint or model} knows the classes {sorted(classes)}, but 'toxic' or "
+            "'toxicity' is needed; set CHATBOT_TOXICITY_MODEL=default"
+        )
+    return detoxify
+
+
+def scorer_name(checkpoint: Path | None, model: str = "original") -> str:
+    return f"detoxify:{checkpoint.parent.name if checkpoint else model}"
+
+
+def load_scorer(settings: Settings) -> WindowedScorer:
     """The scorer that ``settings.toxicity_model`` asks for.
 
     Raises SetupError naming file or name and remedy.
     """
     if settings.toxicity_model in NAMED_MODELS:
         return DetoxifyScorer(model=settings.toxicity_model)
-    return DetoxifyScorer(prepare_toxicity(settings))
+    from chatbot.safety.toxicity_compiled import CompiledScorer
+
+    return CompiledScorer(prepare_toxicity(settings), settings.compiled_dir)
 
 
-def _readable(value: object, category: str, name: str) -> float:
+def readable(value: object, category: str, name: str) -> float:
+    """``value`` where it is a score. Raises ScoreUnreadable where it is none."""
     if not isinstance(value, float) or not math.isfinite(value) or not 0.0 <= value <= 1.0:
         raise ScoreUnreadable(f"{name} gave {value!r} as score of {category}; 0..1 is needed")
     return value

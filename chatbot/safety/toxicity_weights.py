@@ -14,6 +14,7 @@ if TYPE_CHECKING:
 
 CLASSES = ("toxic", "severe_toxic", "obscene", "threat", "insult", "identity_hate")
 FORMAT = "deskgate-toxicity-1"
+REMEDY = "reinstall the package, or train again with: python -m finetune toxicity"
 MAX_TOKENS = 512  # position embeddings of the encoder
 # The pooling layer adds the mean of all token states, this many times, to the state of [CLS]
 # and normalises: what is left of the [CLS] state itself is below 0.1%.
@@ -70,18 +71,32 @@ def read_delta(path: Path) -> tuple[dict[str, str], State]:
     """Header and tensors of a delta. Raises SetupError for a damaged or foreign file."""
     from safetensors import SafetensorError, safe_open
 
-    remedy = "reinstall the package, or train again with: python -m finetune toxicity"
+    header = read_header(path)
     try:
         with safe_open(path, framework="pt") as file:
-            header = dict(file.metadata() or {})
             factors = {key: file.get_tensor(key) for key in file.keys()}  # noqa: SIM118
     except (OSError, SafetensorError) as error:
         raise SetupError(
-            f"the toxicity weights {path} cannot be read ({error}); {remedy}"
+            f"the toxicity weights {path} cannot be read ({error}); {REMEDY}"
         ) from None
-    if header.get("format") != FORMAT or "classifier.weight" not in factors:
-        raise SetupError(f"{path} is no delta of format {FORMAT} with a classifier; {remedy}")
     return header, factors
+
+
+def read_header(path: Path) -> dict[str, str]:
+    """The header of a delta, without torch. Raises SetupError as ``read_delta`` does."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(path, framework="np") as file:
+            header = dict(file.metadata() or {})
+            names = set(file.keys())
+    except (OSError, SafetensorError) as error:
+        raise SetupError(
+            f"the toxicity weights {path} cannot be read ({error}); {REMEDY}"
+        ) from None
+    if header.get("format") != FORMAT or "classifier.weight" not in names:
+        raise SetupError(f"{path} is no delta of format {FORMAT} with a classifier; {REMEDY}")
+    return header
 
 
 def detoxify_document(state: State, folder: Path, classes: list[str]) -> dict[str, Any]:

@@ -10,7 +10,8 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chatbot.storage.crypto import Vault
-from chatbot.storage.tables import AuditRow
+from chatbot.storage.database import exclusive
+from chatbot.storage.tables import SYSTEM, AuditRow
 
 
 @dataclass(frozen=True)
@@ -38,7 +39,10 @@ async def record(
     subject: str,
     data: dict[str, Any] | None = None,
 ) -> None:
-    """Appends one row. The caller holds the chain's lock (the conversation row)."""
+    """Appends one row. The caller holds the lock of a conversation's chain (its row); the
+    chain of what belongs to no conversation is locked here."""
+    if chain == SYSTEM:
+        await exclusive(session, SYSTEM)
     newest = await session.execute(
         select(AuditRow.sequence, AuditRow.mac)
         .where(AuditRow.chain == chain)

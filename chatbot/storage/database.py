@@ -10,22 +10,42 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 from typing import Any
 
-from sqlalchemy import Connection, event, text
-from sqlalchemy.exc import ArgumentError, DBAPIError, OperationalError
+from sqlalchemy import Connection, event, func, make_url, select, text
+from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
+from sqlalchemy.exc import TimeoutError as PoolTimeout
 from sqlalchemy.ext.asyncio import AsyncSession, async_sessionmaker, create_async_engine
 from sqlalchemy.pool import ConnectionPoolEntry
 
 from chatbot.errors import SetupError, Unavailable
 
 BUSY_TIMEOUT_MS = 10_000  # a writer waits this long for another; writes here take milliseconds
+CHANNEL = "deskgate"  # of LISTEN and NOTIFY
 _READ_ONLY = "deskgate_read_only"
+_DRIVERS = {
+    "postgres": "postgresql+psycopg",
+    "postgresql": "postgresql+psycopg",
+    "sqlite": "sqlite+aiosqlite",
+}
+
+
+def driver_url(url: str) -> str:
+    """The URL with the driver that is used here, so that ``postgresql://…`` is enough."""
+    scheme, separator, rest = url.partition("://")
+    return f"{_DRIVERS.get(scheme, scheme)}{separator}{rest}"
+
+
+async def exclusive(session: AsyncSession, name: str) -> None:
+    """Waits for other transactions that hold ``name``; let go at the commit. SQLite needs
+    none: there is one writer at a time."""
+    if session.get_bind().dialect.name == "postgresql":
+        await session.execute(select(func.pg_advisory_xact_lock(func.hashtext(name))))
 
 
 class Database:
     """``async with database.write() as session`` commits at the end of the block."""
 
     def __init__(self, url: str) -> None:
-        self.url = url
+        self.url = url = driver_url(url)
         self.is_sqlite = url.startswith("sqlite")
         try:
             options: dict[str, Any] = {} if self.is_sqlite else {"pool_size": 10}
@@ -46,7 +66,7 @@ class Database:
         try:
             async with self._writers() as session, session.begin():
                 yield session
-        except OperationalError as error:
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise _unavailable(error) from error
 
     @asynccontextmanager
@@ -55,8 +75,27 @@ class Database:
         try:
             async with self._readers() as session, session.begin():
                 yield session
-        except OperationalError as error:
+        except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise _unavailable(error) from error
+
+    async def announce(self, session: AsyncSession, *topics: str) -> None:
+        """Wakes the other workers when this transaction commits (PostgreSQL's NOTIFY)."""
+        if not self.is_sqlite:
+            await session.execute(select(func.pg_notify(CHANNEL, " ".join(topics))))
+
+    @property
+    def libpq_url(self) -> str:
+        """As psycopg itself takes it, for a connection that listens."""
+        plain = make_url(self.url).set(drivername="postgresql")
+        return plain.render_as_string(hide_password=False)
+
+    async def truncate_log(self) -> None:
+        """SQLite: copies the write-ahead log home and empties it, so that nothing that was
+        erased lingers there. Left for the next time while somebody reads."""
+        if self.is_sqlite:
+            async with self._engine.connect() as connection:
+                autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
+                await autocommit.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
 
     async def ping(self) -> None:
         async with self.read() as session:
@@ -66,8 +105,9 @@ class Database:
         await self._engine.dispose()
 
 
-def _unavailable(error: DBAPIError) -> Unavailable:
-    cause = str(error.orig).strip().splitlines()[0]
+def _unavailable(error: Exception) -> Unavailable:
+    lines = str(getattr(error, "orig", None) or error).strip().splitlines()
+    cause = lines[0] if lines else type(error).__name__
     return Unavailable(f"the database did not take the change: {cause}; nothing was lost, retry")
 
 
@@ -77,6 +117,7 @@ def _on_connect(connection: Any, _record: ConnectionPoolEntry) -> None:
     cursor.execute("PRAGMA journal_mode=WAL")
     cursor.execute("PRAGMA synchronous=FULL")  # a 202 survives a power cut, not only a kill
     cursor.execute("PRAGMA foreign_keys=ON")
+    cursor.execute("PRAGMA secure_delete=ON")  # what is erased is overwritten in the file
     cursor.execute(f"PRAGMA busy_timeout={BUSY_TIMEOUT_MS}")
     cursor.close()
 

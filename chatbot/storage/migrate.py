@@ -5,21 +5,34 @@ from __future__ import annotations
 import fcntl
 import sqlite3
 from pathlib import Path
+from typing import Any
 
 from alembic import command
 from alembic.config import Config
-from sqlalchemy import create_engine, text
+from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
 
 from chatbot.errors import SetupError
+from chatbot.storage.database import driver_url
 
 _ADVISORY_LOCK = 7_305_551  # any constant: one migration at a time on PostgreSQL
 
 
-def _sync_url(url: str) -> str:
-    return url.replace("sqlite+aiosqlite", "sqlite").replace(
-        "postgresql+asyncpg", "postgresql+psycopg"
-    )
+def sync_engine(url: str) -> Engine:
+    """An engine for schema changes: on SQLite too they are all done or none is."""
+    engine = create_engine(driver_url(url).replace("sqlite+aiosqlite", "sqlite"))
+    if engine.dialect.name == "sqlite":
+        event.listen(engine, "connect", _no_implicit_begin)
+        event.listen(engine, "begin", _begin)
+    return engine
+
+
+def _no_implicit_begin(connection: Any, _record: object) -> None:
+    connection.isolation_level = None
+
+
+def _begin(connection: Connection) -> None:
+    connection.exec_driver_sql("BEGIN IMMEDIATE")
 
 
 def alembic_config() -> Config:
@@ -33,7 +46,7 @@ def migrate(url: str, data_dir: Path) -> None:
     config = alembic_config()
     try:
         data_dir.mkdir(parents=True, exist_ok=True)
-        engine = create_engine(_sync_url(url))
+        engine = sync_engine(url)
         with (data_dir / "migrate.lock").open("w") as lock, engine.begin() as connection:
             fcntl.flock(lock, fcntl.LOCK_EX)
             if connection.dialect.name == "postgresql":
@@ -41,6 +54,11 @@ def migrate(url: str, data_dir: Path) -> None:
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
         engine.dispose()
+    except ImportError as error:
+        raise SetupError(
+            f"the database {_safe(url)} needs a driver that is not installed ({error.name}); "
+            "for PostgreSQL: pip install 'deskgate[postgres]'"
+        ) from None
     except (SQLAlchemyError, sqlite3.Error) as error:
         cause = str(getattr(error, "orig", None) or error).splitlines()[0]
         raise SetupError(f"the database {_safe(url)} cannot be opened: {cause}") from None

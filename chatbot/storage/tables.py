@@ -9,42 +9,45 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import (
-    JSON,
     CheckConstraint,
     ForeignKey,
     Index,
     LargeBinary,
-    MetaData,
     String,
     UniqueConstraint,
     text,
 )
-from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
+from sqlalchemy.orm import Mapped, mapped_column
 
-NAMING = {
-    "ix": "ix_%(table_name)s_%(column_0_name)s",
-    "uq": "uq_%(table_name)s_%(column_0_name)s",
-    "ck": "ck_%(table_name)s_%(constraint_name)s",
-    "fk": "fk_%(table_name)s_%(column_0_name)s",
-    "pk": "pk_%(table_name)s",
-}
+from chatbot.storage.base import Base, one_of
+from chatbot.storage.tables_outgoing import ClockAnchor, WebhookDelivery
+from chatbot.storage.tables_staff import ApiKey, Presence, StaffChange, StaffSession
+
+__all__ = [
+    "SYSTEM",
+    "ApiKey",
+    "AuditRow",
+    "Base",
+    "ClockAnchor",
+    "Conversation",
+    "Event",
+    "Feedback",
+    "Message",
+    "Presence",
+    "ReviewItem",
+    "StaffChange",
+    "StaffSession",
+    "Turn",
+    "WebhookDelivery",
+]
 
 SYSTEM = "system"  # audit chain of what belongs to no conversation
-
-
-class Base(DeclarativeBase):
-    metadata = MetaData(naming_convention=NAMING)
-    type_annotation_map = {dict[str, Any]: JSON, list[Any]: JSON}  # noqa: RUF012
-
-
-def _one_of(column: str, *values: str) -> CheckConstraint:
-    return CheckConstraint(f"{column} IN ({', '.join(repr(v) for v in values)})", name=column)
 
 
 class Conversation(Base):
     __tablename__ = "conversations"
     __table_args__ = (
-        _one_of("state", "bot", "waiting", "person", "closed"),
+        one_of("state", "bot", "waiting", "person", "closed"),
         CheckConstraint("(state = 'person') = (owner_id IS NOT NULL)", name="owned"),
         Index("ix_conversations_state_updated", "state", "updated_at"),
     )
@@ -69,15 +72,21 @@ class Conversation(Base):
     """When the customer began to wait for a person."""
     absence_told_at: Mapped[float | None]
     """When the customer was told that nobody is on duty, for the present wait."""
+    training_consent: Mapped[bool | None]
+    """What the customer said about learning from this conversation; None: not asked."""
+    erased_at: Mapped[float | None]
 
 
 class Message(Base):
     __tablename__ = "messages"
     __table_args__ = (
-        _one_of("author_kind", "customer", "bot", "person", "notice"),
-        _one_of("state", "drafted", "held", "released", "delivered", "withdrawn"),
+        one_of("author_kind", "customer", "bot", "person", "notice"),
+        one_of("state", "drafted", "held", "released", "delivered", "withdrawn"),
         UniqueConstraint("conversation_id", "idempotency_key", name="uq_messages_idempotency"),
+        CheckConstraint("(state = 'delivered') = (position IS NOT NULL)", name="delivered"),
         Index("ix_messages_conversation_created", "conversation_id", "created_at"),
+        Index("ix_messages_created", "created_at"),
+        Index("uq_messages_position", "conversation_id", "position", unique=True),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -95,12 +104,17 @@ class Message(Base):
     """Position of the event that made it final."""
     created_at: Mapped[float]
     delivered_at: Mapped[float | None]
+    erased_at: Mapped[float | None]
+    """When its text was erased; the audit rows keep the text's keyed hash."""
 
 
 class Turn(Base):
     __tablename__ = "turns"
     __table_args__ = (
-        _one_of("state", "queued", "running", "done", "superseded"),
+        one_of("state", "queued", "running", "done", "superseded"),
+        CheckConstraint(
+            "(state IN ('queued', 'running')) = (finished_at IS NULL)", name="finished"
+        ),
         Index(
             "uq_turns_active",
             "conversation_id",
@@ -143,8 +157,11 @@ class Event(Base):
 class ReviewItem(Base):
     __tablename__ = "review_items"
     __table_args__ = (
-        _one_of("state", "open", "resolved", "withdrawn"),
+        one_of("state", "open", "resolved", "withdrawn"),
         CheckConstraint("(state = 'open') = (resolution IS NULL)", name="resolution"),
+        CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved"),
+        CheckConstraint("state = 'open' OR holder_id IS NULL", name="held_while_open"),
+        CheckConstraint("(holder_id IS NULL) = (holder_name IS NULL)", name="holder"),
         Index(
             "uq_review_items_open",
             "conversation_id",
@@ -152,7 +169,9 @@ class ReviewItem(Base):
             sqlite_where=text("state = 'open'"),
             postgresql_where=text("state = 'open'"),
         ),
-        Index("ix_review_items_state_promised", "state", "promised_at"),
+        Index("ix_review_items_queue", "state", "urgent", "priority", "promised_at"),
+        Index("ix_review_items_draft", "state", "draft_hash"),
+        Index("ix_review_items_created", "created_at"),
     )
 
     id: Mapped[str] = mapped_column(String(40), primary_key=True)
@@ -166,7 +185,23 @@ class ReviewItem(Base):
     lease_until: Mapped[float] = mapped_column(default=0.0)
     stale: Mapped[bool] = mapped_column(default=False)
     urgent: Mapped[bool] = mapped_column(default=False)
+    priority: Mapped[int] = mapped_column(default=0)
+    """Higher first, among the urgent and among the others."""
+    team: Mapped[str] = mapped_column(String(40), default="")
+    """Whose skill it needs, by review.toml; '' is everybody's."""
+    assignee_id: Mapped[str | None] = mapped_column(String(40))
+    assignee_name: Mapped[str | None] = mapped_column(String(80))
     intent: Mapped[str] = mapped_column(String(80))
+    codes: Mapped[list[Any]] = mapped_column(default=list)
+    """Codes of the reasons why it is held, for filters and figures."""
+    draft_hash: Mapped[str] = mapped_column(String(32), default="")
+    """Keyed hash: equal drafts can be decided together without opening them."""
+    edit_distance: Mapped[float | None]
+    """Share of words that the reviewer changed: 0 for an approved draft."""
+    late_steps: Mapped[int] = mapped_column(default=0)
+    """How many of review.toml's ``[[late]]`` steps were carried out."""
+    summary_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
+    """What a list shows, small: thousands are opened at once."""
     detail_sealed: Mapped[bytes] = mapped_column(LargeBinary)
     created_at: Mapped[float]
     promised_at: Mapped[float]
@@ -193,47 +228,11 @@ class AuditRow(Base):
     mac: Mapped[str] = mapped_column(String(64))
 
 
-class ApiKey(Base):
-    __tablename__ = "api_keys"
-    __table_args__ = (_one_of("role", "widget", "agent", "reviewer", "admin"),)
-
-    id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    role: Mapped[str] = mapped_column(String(10))
-    name: Mapped[str] = mapped_column(String(80))
-    key_hash: Mapped[str] = mapped_column(String(64), unique=True)
-    created_at: Mapped[float]
-    expires_at: Mapped[float | None]
-    revoked_at: Mapped[float | None]
-
-
 class Feedback(Base):
     __tablename__ = "feedback"
-    __table_args__ = (_one_of("thumbs", "up", "down"),)
+    __table_args__ = (one_of("thumbs", "up", "down"),)
 
     message_id: Mapped[str] = mapped_column(ForeignKey("messages.id"), primary_key=True)
     thumbs: Mapped[str] = mapped_column(String(4))
     comment_sealed: Mapped[bytes | None] = mapped_column(LargeBinary)
-    created_at: Mapped[float]
-
-
-class Presence(Base):
-    """Staff whose console was heard from; the newest beats decide who is on duty."""
-
-    __tablename__ = "presence"
-
-    key_id: Mapped[str] = mapped_column(String(40), primary_key=True)
-    name: Mapped[str] = mapped_column(String(80))
-    role: Mapped[str] = mapped_column(String(10))
-    seen_at: Mapped[float]
-
-
-class StaffChange(Base):
-    """What consoles refetch: ids and states only."""
-
-    __tablename__ = "staff_changes"
-
-    seq: Mapped[int] = mapped_column(primary_key=True, autoincrement=True)
-    kind: Mapped[str] = mapped_column(String(20))
-    subject: Mapped[str] = mapped_column(String(40))
-    state: Mapped[str] = mapped_column(String(20))
     created_at: Mapped[float]

@@ -10,8 +10,12 @@ from contextlib import asynccontextmanager
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
 
+from chatbot.access import endpoints as access
 from chatbot.access.keys import ADMIN_NAME, WIDGET_NAME, Keys
+from chatbot.access.oidc import OpenIdProvider
+from chatbot.access.sessions import Sessions
 from chatbot.assist import endpoints as assist
+from chatbot.company import Company
 from chatbot.conversations import endpoints as customer
 from chatbot.conversations import staff_endpoints as staff
 from chatbot.conversations.office import Office
@@ -22,9 +26,13 @@ from chatbot.conversations.upkeep import Upkeep
 from chatbot.desk import Desk
 from chatbot.knowledge import endpoints as knowledge
 from chatbot.openai_api import endpoints as openai_api
+from chatbot.outgoing import endpoints as outgoing
+from chatbot.outgoing.dispatcher import Dispatcher
 from chatbot.review import endpoints as review
+from chatbot.review.rules import ReviewRules
 from chatbot.review.service import ReviewService
 from chatbot.settings import Settings
+from chatbot.storage.clock import shared_clock
 from chatbot.storage.crypto import load_vault
 from chatbot.storage.database import Database
 from chatbot.web import middleware, operations, pages, problem
@@ -36,19 +44,22 @@ log = logging.getLogger(__name__)
 EXPOSED = ["Retry-After"]
 
 
-def build_office(settings: Settings, desk: Desk) -> Office:
+async def build_office(settings: Settings, company: Company) -> Office:
     """The database must have been migrated before (``chatbot.storage.migrate``)."""
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
+    database = Database(settings.resolved_database_url)
     return Office(
-        database=Database(settings.resolved_database_url),
+        database=database,
         vault=load_vault(secret, settings.data_dir),
-        company=desk.company,
+        company=company,
         settings=settings,
+        rules=ReviewRules(settings, company.texts, settings.company / "review.toml"),
+        clock=await shared_clock(database),
     )
 
 
 async def build_context(settings: Settings, desk: Desk) -> Context:
-    office = build_office(settings, desk)
+    office = await build_office(settings, desk.company)
     keys = Keys(office)
     if settings.admin_key is not None:
         await keys.ensure("admin", ADMIN_NAME, settings.admin_key.get_secret_value())
@@ -60,6 +71,8 @@ async def build_context(settings: Settings, desk: Desk) -> Context:
         conversations=ConversationService(office),
         staff=StaffService(office, desk.gate.check_person),
         review=ReviewService(office, desk.gate.check_person, desk.supporting),
+        sessions=Sessions(office),
+        oidc=OpenIdProvider(settings, office.vault, office.clock) if settings.oidc_issuer else None,
         demo_widget_key=await _demo_widget_key(office, keys),
     )
 
@@ -83,7 +96,9 @@ def create_app(
         app.state.context = context
         runner = TurnRunner(context.office, desk)
         upkeep = Upkeep(context.office, context.conversations)
-        work = [context.office.hub.watch(context.office.database), upkeep.run()]
+        dispatcher = Dispatcher(context.office)
+        hub = context.office.hub
+        work = [hub.watch(context.office.database), upkeep.run(), dispatcher.run()]
         if run_turns:
             work.append(runner.run())
         tasks = [asyncio.create_task(job) for job in work]
@@ -96,6 +111,7 @@ def create_app(
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
             await runner.stop()
+            await dispatcher.close()
             await desk.close()
             await context.office.database.close()
 
@@ -110,6 +126,8 @@ def create_app(
         customer.router,
         staff.router,
         review.router,
+        outgoing.router,
+        access.router,
         assist.router,
         openai_api.router,
         knowledge.router,

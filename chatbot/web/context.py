@@ -8,7 +8,9 @@ from typing import Annotated
 
 from fastapi import Depends, Request
 
-from chatbot.access.keys import Keys, Staff
+from chatbot.access.keys import Keys, Staff, must_act_as
+from chatbot.access.oidc import OpenIdProvider
+from chatbot.access.sessions import COOKIE, CSRF_HEADER, Sessions
 from chatbot.conversations.office import Office
 from chatbot.conversations.service import ConversationService
 from chatbot.conversations.staff import StaffService
@@ -27,6 +29,8 @@ class Context:
     conversations: ConversationService
     staff: StaffService
     review: ReviewService
+    sessions: Sessions
+    oidc: OpenIdProvider | None
     demo_widget_key: str
 
 
@@ -47,11 +51,17 @@ Bearer = Annotated[str | None, Depends(bearer)]
 
 
 def staff_with(role: str) -> Callable[..., Awaitable[Staff]]:
-    """A dependency: the caller's key must act as ``role``; counts against its rate."""
+    """A dependency: the caller's key or session must act as ``role``; counts against its rate."""
 
     async def check(request: Request, ctx: Ctx, key: Bearer) -> Staff:
         ctx.limits.count("address", ctx.limits.address(request))
-        staff = await ctx.keys.require(key, role)
+        cookie = request.cookies.get(COOKIE)
+        if key is None and cookie is not None:
+            staff = (await ctx.sessions.recognise(cookie)).staff
+            ctx.sessions.check_csrf(cookie, request.method, request.headers.get(CSRF_HEADER))
+        else:
+            staff = await ctx.keys.recognise(key)
+        must_act_as(staff, role)
         ctx.limits.count("key", staff.id)
         return staff
 

@@ -31,6 +31,9 @@ async def readyz(ctx: Ctx) -> JSONResponse:
         parts["database"] = {"ok": True}
     except Unavailable as error:
         parts["database"] = {"ok": False, "problem": error.detail}
+    rules = ctx.office.rules
+    _ = rules.file  # looks at the file, so that a fault shows before the next turn
+    parts["review"] = {"ok": rules.problem is None, "problem": rules.problem}
     critical = ("database", "engine", "knowledge", "toxicity")
     ready = all(parts[name]["ok"] for name in critical)
     degraded = [name for name, part in parts.items() if not part["ok"] or part.get("problem")]

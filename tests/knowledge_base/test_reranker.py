@@ -7,7 +7,7 @@ from concurrent.futures import ThreadPoolExecutor
 import numpy as np
 import pytest
 
-from knowledge_base.reranker import DEFAULT, Reranker, RerankerUnusable, by_length, combine
+from knowledge_base.reranker import DEFAULT, Reranker, RerankerUnusable, combine
 from knowledge_base.retriever import Retriever
 from tests.knowledge_base.conftest import TODAY
 
@@ -80,12 +80,6 @@ def test_a_weight_of_one_is_the_reranker_alone_and_of_zero_the_fusion_alone():
     own, fused = np.array([0.9, 0.2], np.float32), np.array([0.3, 0.6], np.float32)
     assert combine(own, fused, 1.0) == pytest.approx(own, abs=1e-4)
     assert combine(own, fused, 0.0) == pytest.approx(fused, abs=1e-4)
-
-
-def test_parts_hold_every_place_once():
-    parts = by_length([5, 1, 9, 3], parts=3)
-    assert sorted(place for part in parts for place in part) == [0, 1, 2, 3]
-    assert by_length([], parts=3) == []
 
 
 def test_a_search_is_ordered_by_the_combined_probability(judging):

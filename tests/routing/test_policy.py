@@ -2,12 +2,17 @@ from __future__ import annotations
 
 import os
 import tomllib
+from dataclasses import replace
+from datetime import UTC, date, datetime, time
 from pathlib import Path
+from zoneinfo import ZoneInfo
 
 import pytest
 
+from chatbot.company import DAYS, load_company
 from chatbot.errors import SetupError
 from chatbot.routing.artifact import Bands
+from chatbot.routing.hours import Closed, closed_at
 from chatbot.routing.policy import RoutePolicy
 from chatbot.types import Action, Entity, HistoryMessage, Prediction, Route, Screening, Tone
 from knowledge_base.settings import SAMPLE_COMPANY
@@ -268,3 +273,66 @@ def test_a_change_takes_effect_and_a_broken_one_keeps_the_old_routes(tmp_path: P
     write(good, 3 * 10**18)
     assert action() is Action.ANSWER
     assert policy.problem is None
+
+
+LONDON = replace(
+    load_company(SAMPLE_COMPANY),
+    timezone=ZoneInfo("Europe/London"),
+    opening_hours={day: (time(9), time(17)) if day not in ("sat", "sun") else None for day in DAYS},
+    holidays=frozenset({date(2026, 12, 25), date(2026, 12, 28)}),
+)
+
+
+@pytest.mark.parametrize(
+    ("now", "opens"),
+    [
+        ("2026-11-23T10:00Z", None),
+        ("2026-11-23T08:59Z", "2026-11-23T09:00+00:00"),
+        ("2026-11-23T17:00Z", "2026-11-24T09:00+00:00"),
+        ("2026-12-24T18:00Z", "2026-12-29T09:00+00:00"),
+        ("2027-03-26T17:30Z", "2027-03-29T09:00+01:00"),
+        ("2027-06-01T08:30Z", None),
+    ],
+)
+def test_a_company_opens_again_after_nights_weekends_and_holidays(
+    now: str, opens: str | None
+) -> None:
+    closed = closed_at(LONDON, datetime.fromisoformat(now))
+    if opens is None:
+        assert closed is None
+    else:
+        assert closed is not None
+        assert closed.until == datetime.fromisoformat(opens)
+
+
+def test_outside_opening_hours_a_handover_says_so(tmp_path: Path) -> None:
+    path = tmp_path / "routes.toml"
+    text = ROUTES.read_text(encoding="utf-8")
+    path.write_text(
+        text.replace("[handover]", '[handover]\nclosed_template = "handover_closed"'),
+        encoding="utf-8",
+    )
+    policy = RoutePolicy.load(path, bands=BANDS)
+    closed = Closed(datetime(2026, 11, 23, 9, tzinfo=UTC))
+    guess = prediction(("human_request", 0.9), ("x", 0.1))
+    route = policy.decide(
+        screening("a person please"), guess, (), company_language="en", closed=closed
+    )
+    assert route.template == "handover_closed"
+    assert "closed until Mon 23 Nov 09:00" in route.why
+    route = policy.decide(
+        screening("wo ist es", language="de"), guess, (), company_language="en", closed=closed
+    )
+    assert route.template == "other_language"
+
+
+def test_a_companys_own_number_said_earlier_is_remembered(tmp_path: Path) -> None:
+    path = tmp_path / "routes.toml"
+    text = ROUTES.read_text(encoding="utf-8")
+    path.write_text(text.replace('["order_id"', '["booking_code", "order_id"'), encoding="utf-8")
+    policy = RoutePolicy.load(path, bands=BANDS)
+    guess = prediction(("order_cancel", 0.9), ("x", 0.1))
+    route = policy.decide(
+        screening("cancel it"), guess, (), company_language="en", remembered={"booking_code"}
+    )
+    assert route.action is Action.HANDOVER

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.safety.injection import decoded, fence, injection_marker, prompt_leak_reasons
+from chatbot.safety.encoded import decoded
+from chatbot.safety.injection import fence, injection_marker, prompt_leak_reasons
 from chatbot.safety.views import scoring_views
 from chatbot.types import ReasonCode
 

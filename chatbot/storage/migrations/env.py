@@ -11,6 +11,7 @@ context.configure(
     connection=connection,
     target_metadata=Base.metadata,
     render_as_batch=connection.dialect.name == "sqlite",
+    transactional_ddl=True,  # a start that is killed half way leaves the schema as it was
 )
 with context.begin_transaction():
     context.run_migrations()

@@ -1,7 +1,7 @@
 """Markdown to the plain lines that a small model reads and copies well.
 
 A table row far below its header is beyond a model of this size, so each row carries its
-column names: ``Germany: Standard €4.95; Express €11.95``.
+column names: ``Country Germany: Standard €4.95; Express €11.95``.
 """
 
 from __future__ import annotations
@@ -54,4 +54,11 @@ def _row(header: list[str], cells: list[str]) -> str:
     if len(cells) < 2:
         return f"- {' '.join(cells)}"
     named = [f"{name} {cell}".strip() for name, cell in zip(header[1:], cells[1:], strict=False)]
-    return f"- {cells[0]}: {'; '.join(named)}"
+    return f"- {_named(header[0], cells[0])}: {'; '.join(named)}"
+
+
+def _named(name: str, cell: str) -> str:
+    """``Size 42``; but not ``Plan Basic plan``, and no name before a long first cell."""
+    if not name or len(cell.split()) > 3 or name.lower() in cell.lower():
+        return cell
+    return f"{name} {cell}"

@@ -1,0 +1,75 @@
+"""Which engine serves, and why: the reason goes to the log, ``/readyz`` and the metrics."""
+
+from __future__ import annotations
+
+import logging
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+from importlib.util import find_spec
+
+from chatbot.answering.engine import Engine
+from chatbot.errors import SetupError
+from chatbot.settings import Settings
+
+logger = logging.getLogger(__name__)
+
+INSTALL = 'pip install -c constraints.txt "openvino-genai"'
+
+
+@dataclass(frozen=True)
+class Chosen:
+    """``fallback``: 'auto' wanted openvino and could not have it."""
+
+    engine: Engine
+    reason: str
+    fallback: bool = False
+
+
+def choose_engine(settings: Settings) -> Chosen:
+    """Loads the engine that the settings ask for; 'auto' is transformers on a GPU, else openvino
+    where it works, else transformers. Seconds to a minute. Raises SetupError."""
+    if settings.engine != "auto":
+        return Chosen(_load(settings, settings.engine), "CHATBOT_ENGINE asks for it")
+    if _has_gpu():
+        return Chosen(_load(settings, "transformers"), "this machine has a GPU")
+    try:
+        return Chosen(_load(settings, "openvino"), "the fastest on a CPU")
+    except SetupError as error:
+        reason = error.detail
+    engine = _load(settings, "transformers")
+    logger.warning("transformers writes the answers, several times slower: %s", reason)
+    return Chosen(engine, f"openvino cannot be used: {reason}", fallback=True)
+
+
+def _load(settings: Settings, name: str) -> Engine:
+    if name == "openai":
+        from chatbot.answering.openai_engine import OpenAIEngine
+
+        return OpenAIEngine.from_settings(settings)
+    if name == "openvino":
+        _check_openvino()
+        from chatbot.answering.openvino_engine import OpenVINOEngine
+
+        return OpenVINOEngine.from_settings(settings)
+    from chatbot.answering.transformers_engine import TransformersEngine
+
+    return TransformersEngine.from_settings(settings)
+
+
+def _check_openvino() -> None:
+    if find_spec("openvino_genai") is None:
+        raise SetupError(
+            f"the package openvino-genai is not installed; run: {INSTALL} (it has no wheel for "
+            "some machines), or set CHATBOT_ENGINE=transformers"
+        )
+
+
+def _has_gpu() -> bool:
+    try:
+        if version("torch").endswith("+cpu"):
+            return False  # known without the seconds that importing torch takes
+    except PackageNotFoundError:
+        return False
+    import torch
+
+    return bool(torch.cuda.is_available())

@@ -1,0 +1,206 @@
+"""The engine for plain CPUs: OpenVINO GenAI with continuous batching over a merged GGUF file.
+
+Requests are decoded together, one token each per step, and join or leave between steps, so
+nobody queues behind a long answer. The prefix cache keeps the keys and values of prompts that
+begin alike (instructions, history, passages). One merged model per pipeline: with adapters
+switched at run time, that cache leaks one adapter's states into another's answers.
+
+Prompts go in as token ids of our own tokenizer and answers come out as ids; the tokenizer inside
+the GGUF file is never used, so control tokens cannot come from a customer's text.
+https://openvinotoolkit.github.io/openvino.genai/
+"""
+
+from __future__ import annotations
+
+import logging
+import queue
+import secrets
+import threading
+import time
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from chatbot.answering.base_model import prepare_base_model
+from chatbot.answering.engine import EngineFailed
+from chatbot.answering.merged import prepare_merged
+from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
+from chatbot.answering.prompt import encode
+from chatbot.answering.served import model_version, resolve_adapter
+from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
+from chatbot.errors import DeskgateError, SetupError
+from chatbot.settings import Settings
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+logger = logging.getLogger(__name__)
+
+STALL_S = 60.0
+"""A worker that works on something and says nothing for so long hangs, and is replaced."""
+
+LONGEST_PAUSE_S = 30.0
+"""Between attempts to start a worker again."""
+
+
+@dataclass(eq=False)
+class _Running:
+    job: Job
+    text: IncrementalText
+
+
+class OpenVINOEngine(ThreadedEngine):
+    """``gguf``: a file of ``gguf_file.write_gguf``; ``tokenizer``: the one of its base.
+
+    Two threads: one tokenises requests and sends them to the worker process, one listens.
+    """
+
+    name = "openvino"
+    together = 8
+
+    def __init__(
+        self,
+        gguf: Path,
+        tokenizer: PreTrainedTokenizerBase,
+        stops: Sequence[int],
+        model_version: str,
+        max_waiting: int = 32,
+        options: PipelineOptions | None = None,
+    ) -> None:
+        self.problem: str | None = None
+        self._tokenizer = tokenizer
+        self._start = lambda: WorkerProcess(gguf, stops, options or PipelineOptions())
+        self._process = self._start()
+        self._running: dict[int, _Running] = {}
+        self._heard = time.monotonic()
+        self._listener = threading.Thread(target=self._listen, name="answer-tokens", daemon=True)
+        super().__init__(model_version, max_waiting)
+        self._listener.start()
+
+    @classmethod
+    def from_settings(cls, settings: Settings) -> OpenVINOEngine:
+        """Prepares the base model and the merged file if needed. Raises SetupError."""
+        from transformers import AutoTokenizer
+
+        base = prepare_base_model(settings)
+        adapter = resolve_adapter(settings)
+        gguf = prepare_merged(base, adapter, settings.data_dir)
+        tokenizer = AutoTokenizer.from_pretrained(base)
+        return cls(
+            gguf,
+            tokenizer,
+            stop_ids(base, tokenizer),
+            model_version(base, adapter),
+            settings.engine_queue,
+            PipelineOptions(settings.model_threads),
+        )
+
+    @property
+    def pid(self) -> int:
+        """The worker process, whose memory counts to the server's."""
+        return self._process.pid
+
+    def _work(self) -> None:
+        number = 0
+        while True:
+            try:
+                job = self._jobs.get(timeout=STALL_S / 4)
+            except queue.Empty:
+                self._watch()
+                continue
+            if job is None:
+                break
+            number += 1
+            self._send(number, job)
+        self._process.stop()
+        self._listener.join()
+
+    def _send(self, number: int, job: Job) -> None:
+        request = job.request
+        if job.over:
+            self._done(job)
+            return
+        try:
+            ids = encode(self._tokenizer, request.segments, request.prefix)
+        except (ValueError, DeskgateError) as error:
+            self._finish(job, error)
+            return
+        seed = secrets.randbits(31) if request.seed is None else request.seed
+        with self._lock:
+            self._running[number] = _Running(job, IncrementalText(self._tokenizer))
+        try:
+            self._process.send(
+                {
+                    "id": number,
+                    "ids": ids,
+                    "max": request.max_new_tokens,
+                    "temperature": request.temperature,
+                    "seed": seed,
+                }
+            )
+        except (OSError, ValueError) as error:  # ValueError: its input is closed already
+            self._leave(number, error)
+
+    def _watch(self) -> None:
+        if self._running and time.monotonic() - self._heard > STALL_S:
+            logger.error("the answer process has said nothing for %g s; it is killed", STALL_S)
+            self._process.kill()
+
+    def _listen(self) -> None:
+        pause = 1.0
+        while True:
+            for event in self._process.events():
+                self._heard, self.problem, pause = time.monotonic(), None, 1.0
+                self._hear(event)
+            for number in list(self._running):
+                self._leave(number, EngineFailed("the answer process ended"))
+            if self._closed:
+                return
+            logger.error("the answer process ended by itself; another one is started")
+            self.problem = "the answer process ended and is being started again"
+            try:
+                self._process = self._start()
+            except SetupError as error:
+                self.problem = error.detail
+                time.sleep(pause)
+                pause = min(2 * pause, LONGEST_PAUSE_S)
+
+    def _hear(self, event: dict[str, Any]) -> None:
+        number = event["id"]
+        running = self._running.get(number)
+        if running is None:
+            return  # cancelled a moment ago
+        for token in event.get("tokens", ()):
+            if piece := running.text.add(token):
+                running.job.put(piece)
+        if "error" in event:
+            logger.error("the answer model failed: %s", event["error"])
+            self._leave(number, EngineFailed(f"the answer model failed: {event['error']}"))
+        elif event.get("end"):
+            self._leave(number, None)
+        elif running.job.over:
+            self._process.send({"cancel": number})
+            self._leave(number, None)
+
+    def _leave(self, number: int, error: Exception | None) -> None:
+        with self._lock:
+            running = self._running.pop(number, None)
+        if running is not None:
+            self._finish(running.job, error)
+
+    def _finish(self, job: Job, error: Exception | None) -> None:
+        if error is None or isinstance(error, EngineFailed):
+            job.put(error)
+        else:
+            job.fail(error)
+        self._done(job)
+
+
+def stop_ids(base: Path, tokenizer: Any) -> tuple[int, ...]:
+    """The tokens that end an answer: of the generation config and of the tokenizer."""
+    from transformers import GenerationConfig
+
+    configured = GenerationConfig.from_pretrained(base).eos_token_id
+    stops = configured if isinstance(configured, list) else [configured]
+    return tuple(sorted({token for token in [*stops, tokenizer.eos_token_id] if token is not None}))

@@ -1,0 +1,92 @@
+"""The server's end of ``openvino_worker``: starts it, sends requests, hears tokens."""
+
+from __future__ import annotations
+
+import json
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from chatbot.errors import SetupError
+
+
+@dataclass(frozen=True)
+class PipelineOptions:
+    """``threads``: 0 leaves it to OpenVINO. ``cache_tokens``: prompt and answer tokens that
+    the KV cache holds for all requests together; beyond that they wait for each other.
+    ``step_tokens``: prompt tokens computed at once; more would make running answers wait."""
+
+    threads: int = 0
+    cache_tokens: int = 16_384
+    step_tokens: int = 256
+
+    def as_json(self, stops: Sequence[int]) -> str:
+        properties = {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
+        return json.dumps(
+            {
+                "stops": list(stops),
+                "cache_tokens": self.cache_tokens,
+                "step_tokens": self.step_tokens,
+                "properties": properties,
+            }
+        )
+
+
+class WorkerProcess:
+    """One running worker with its model loaded. Raises SetupError if that does not work."""
+
+    def __init__(self, gguf: Path, stops: Sequence[int], options: PipelineOptions) -> None:
+        self._sending = threading.Lock()
+        self._process = subprocess.Popen(  # noqa: S603  our own module, our own paths
+            [
+                sys.executable,
+                "-m",
+                "chatbot.answering.openvino_worker",
+                str(gguf),
+                options.as_json(stops),
+            ],
+            cwd=Path(__file__).parents[2],
+            stdin=subprocess.PIPE,
+            stdout=subprocess.PIPE,
+        )
+        first = next(self.events(), {"error": "it ended while it started; see the log above"})
+        if not first.get("ready"):
+            self.stop()
+            raise SetupError(f"OpenVINO cannot serve {gguf.name}: {first['error']}")
+
+    @property
+    def pid(self) -> int:
+        return self._process.pid
+
+    def events(self) -> Iterator[dict[str, Any]]:
+        """What the worker says, until it ends."""
+        assert self._process.stdout is not None  # noqa: S101  opened above
+        for line in self._process.stdout:
+            yield json.loads(line)
+
+    def send(self, message: dict[str, Any]) -> None:
+        """Raises OSError when the worker has ended."""
+        assert self._process.stdin is not None  # noqa: S101  opened above
+        with self._sending:
+            self._process.stdin.write(json.dumps(message).encode() + b"\n")
+            self._process.stdin.flush()
+
+    def stop(self, wait_s: float = 10.0) -> None:
+        """Ends it and frees its memory; kills it if it does not listen."""
+        assert self._process.stdin is not None  # noqa: S101  opened above
+        with self._sending:
+            with suppress(OSError):  # it has gone already
+                self._process.stdin.close()
+        try:
+            self._process.wait(wait_s)
+        except subprocess.TimeoutExpired:
+            self.kill()
+
+    def kill(self) -> None:
+        self._process.kill()
+        self._process.wait()

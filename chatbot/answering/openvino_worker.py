@@ -1,0 +1,157 @@
+"""The process that decodes: ``python -m chatbot.answering.openvino_worker FILE OPTIONS``.
+
+A process of its own, because ``ContinuousBatchingPipeline.step`` keeps Python's interpreter lock
+while it computes: in the server it would stop the event loop for each prompt. It also gives all
+memory back when it ends, and a crash takes no conversation with it.
+
+One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, ``{"cancel": id}``;
+the end of the input ends the process. Out: ``{"ready": …}`` once, then ``{"id", "tokens"}``,
+with ``"end": true`` on the last line of a request or ``"error"`` instead.
+"""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import queue
+import signal
+import sys
+import threading
+from contextlib import suppress
+from typing import IO, Any
+
+import numpy as np
+
+BLOCK_TOKENS = 32
+"""Tokens in one block of the KV cache; fixed by the CPU plugin."""
+
+
+class Batch:
+    """The requests that are decoded together. ``say`` takes the objects that go out."""
+
+    def __init__(self, pipeline: Any, stops: set[int], say: Any) -> None:
+        self._pipeline = pipeline
+        self._stops = stops
+        self._say = say
+        self._handles: dict[int, Any] = {}
+
+    @property
+    def busy(self) -> bool:
+        return bool(self._handles) or bool(self._pipeline.has_non_finished_requests())
+
+    def take(self, message: dict[str, Any]) -> None:
+        if "cancel" in message:
+            handle = self._handles.pop(message["cancel"], None)
+            if handle is not None:
+                handle.cancel()
+            return
+        import openvino as ov
+
+        ids = ov.Tensor(np.array([message["ids"]], dtype=np.int64))
+        number = int(message["id"])
+        try:
+            config = _generation_config(message, self._stops)
+            self._handles[number] = self._pipeline.add_request(number, ids, config)
+        except RuntimeError as error:
+            self._say({"id": number, "error": str(error)})
+
+    def step(self) -> None:
+        self._pipeline.step()
+        for number in list(self._handles):
+            self._read(number)
+
+    def _read(self, number: int) -> None:
+        from openvino_genai import GenerationStatus
+
+        handle = self._handles[number]
+        tokens: list[int] = []
+        while handle.can_read():
+            (output,) = handle.read().values()
+            if not all(math.isfinite(score) for score in output.generated_log_probs):
+                handle.cancel()
+                return self._end(number, tokens, "the model's scores are not finite numbers")
+            tokens += [token for token in output.generated_ids if token not in self._stops]
+        status = handle.get_status()
+        if status == GenerationStatus.IGNORED:
+            return self._end(number, tokens, "the prompt does not fit into the KV cache")
+        if status != GenerationStatus.RUNNING:
+            return self._end(number, tokens)
+        if tokens:
+            self._say({"id": number, "tokens": tokens})
+        return None
+
+    def _end(self, number: int, tokens: list[int], error: str | None = None) -> None:
+        del self._handles[number]
+        ending = {"error": error} if error else {"end": True}
+        self._say({"id": number, "tokens": tokens, **ending})
+
+
+def load_pipeline(path: str, options: dict[str, Any]) -> Any:
+    """A ``ContinuousBatchingPipeline`` on the CPU with a bounded KV cache."""
+    import openvino_genai as genai
+
+    scheduler = genai.SchedulerConfig()
+    scheduler.enable_prefix_caching = True
+    scheduler.num_kv_blocks = max(1, int(options["cache_tokens"]) // BLOCK_TOKENS)
+    scheduler.max_num_batched_tokens = int(options["step_tokens"])
+    return genai.ContinuousBatchingPipeline(path, scheduler, "CPU", dict(options["properties"]))
+
+
+def _generation_config(message: dict[str, Any], stops: set[int]) -> Any:
+    import openvino_genai as genai
+
+    config = genai.GenerationConfig()
+    config.max_new_tokens = message["max"]
+    config.apply_chat_template = False
+    config.stop_token_ids = stops
+    config.logprobs = 1  # they show scores that are not finite
+    config.do_sample = message["temperature"] > 0
+    if config.do_sample:
+        config.temperature = message["temperature"]
+        config.rng_seed = message["seed"]
+    return config
+
+
+def serve(path: str, options: dict[str, Any], source: IO[bytes], target: IO[bytes]) -> None:
+    def say(event: dict[str, Any]) -> None:
+        target.write(json.dumps(event).encode() + b"\n")
+
+    inbox: queue.SimpleQueue[bytes | None] = queue.SimpleQueue()
+
+    def listen() -> None:
+        for line in source:
+            inbox.put(line)
+        inbox.put(None)
+
+    threading.Thread(target=listen, daemon=True).start()
+    try:
+        batch = Batch(load_pipeline(path, options), set(options["stops"]), say)
+    except RuntimeError as error:
+        say({"ready": False, "error": str(error)})
+        target.flush()
+        return
+    say({"ready": True})
+    while True:
+        target.flush()
+        while not (batch.busy and inbox.empty()):
+            line = inbox.get()
+            if line is None:
+                return
+            batch.take(json.loads(line))
+        batch.step()
+
+
+def main() -> None:
+    # What libraries print must not end up among the answers.
+    target = os.fdopen(os.dup(1), "wb")
+    os.dup2(2, 1)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # Ctrl-C is for the server, which ends us
+    with suppress(BrokenPipeError):  # the server has gone
+        serve(sys.argv[1], json.loads(sys.argv[2]), sys.stdin.buffer, target)
+    sys.stderr.flush()
+    os._exit(0)  # skips the destructors of requests that nobody waits for
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,183 @@
+"""What engines that decode in this process share: one thread, a bounded queue, streams.
+
+The event loop never decodes: ``stream`` queues a ``Job``, the thread of the engine works on it
+and posts each piece of text back to the loop.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import queue
+import threading
+import time
+from abc import ABC, abstractmethod
+from collections.abc import AsyncGenerator
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING, Any, ClassVar
+
+from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
+
+if TYPE_CHECKING:
+    from transformers import PreTrainedTokenizerBase
+
+UNFINISHED = "\ufffd"
+"""What a decoder shows for the first bytes of a character whose last bytes are yet to come."""
+
+
+class IncrementalText:
+    """Token ids to text, piece by piece: whole characters only, control tokens left out.
+
+    Only the last few tokens are decoded again for each new one. Two offsets make that safe for
+    tokenizers that treat the first token of a text differently (as vLLM does it:
+    ``detokenize_incrementally`` in vllm/transformers_utils/detokenizer_utils.py).
+    """
+
+    def __init__(self, tokenizer: PreTrainedTokenizerBase) -> None:
+        self._tokenizer = tokenizer
+        self._ids: list[int] = []
+        self._start = 0
+        self._read = 0
+
+    def add(self, token: int) -> str:
+        """The text that this token completes, '' if a character is still unfinished."""
+        self._ids.append(token)
+        before = self._decode(self._ids[self._start : self._read])
+        after = self._decode(self._ids[self._start :])
+        if after.endswith(UNFINISHED) or len(after) <= len(before):
+            return ""
+        self._start, self._read = self._read, len(self._ids)
+        return after[len(before) :]
+
+    def _decode(self, ids: list[int]) -> str:
+        return str(
+            self._tokenizer.decode(
+                ids, skip_special_tokens=True, clean_up_tokenization_spaces=False
+            )
+        )
+
+
+@dataclass(eq=False)
+class Job:
+    """One request on its way through the thread. ``put(None)`` ends its stream."""
+
+    request: GenerationRequest
+    deadline: float
+    loop: asyncio.AbstractEventLoop
+    pieces: asyncio.Queue[str | BaseException | None] = field(default_factory=asyncio.Queue)
+    cancelled: threading.Event = field(default_factory=threading.Event)
+
+    @property
+    def over(self) -> bool:
+        """Nobody waits for it any more."""
+        return self.cancelled.is_set() or time.monotonic() > self.deadline
+
+    def put(self, item: str | BaseException | None) -> None:
+        if not self.loop.is_closed():
+            self.loop.call_soon_threadsafe(self.pieces.put_nowait, item)
+
+    def fail(self, error: Exception) -> None:
+        failed = EngineFailed(f"the answer model failed ({type(error).__name__})")
+        failed.__cause__ = error
+        self.put(failed)
+
+
+class ThreadedEngine(ABC):
+    """The ``Engine`` protocol but for the decoding itself.
+
+    ``max_waiting``: requests that may wait or run before ``stream`` raises EngineBusy.
+    ``together``: how many of them are written at the same time.
+    """
+
+    name: ClassVar[str]
+    together: ClassVar[int] = 1
+    seconds_per_answer: ClassVar[float] = 2.0
+    """A typical answer on two cores; only used for Retry-After."""
+
+    def __init__(self, model_version: str, max_waiting: int = 32) -> None:
+        if max_waiting < 1:
+            raise ValueError(f"max_waiting must be at least 1, got {max_waiting}")
+        self.model_version = model_version
+        self.max_waiting = max_waiting
+        self._jobs: queue.SimpleQueue[Job | None] = queue.SimpleQueue()
+        self._open = 0
+        self._lock = threading.Lock()
+        self._closed = False
+        self._thread = threading.Thread(target=self._work, name="answer-engine", daemon=True)
+        self._thread.start()
+
+    @abstractmethod
+    def _work(self) -> None:
+        """The thread: takes jobs until it meets None, calls ``_done`` once for each."""
+
+    @property
+    def open(self) -> int:
+        """Requests that wait or run."""
+        return self._open
+
+    def ensure_room(self) -> None:
+        if self._closed:
+            raise EngineFailed("the answer engine is closed")
+        if self._open >= self.max_waiting:
+            wait = max(1, round(self._open * self.seconds_per_answer / self.together))
+            raise EngineBusy(
+                f"{self._open} answers are waiting already; try again in {wait} s",
+                retry_after_s=wait,
+            )
+
+    def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
+        if not request.accepted or self._closed:
+            self.ensure_room()
+        job = Job(request, time.monotonic() + request.deadline_s, asyncio.get_running_loop())
+        with self._lock:
+            self._open += 1
+        self._jobs.put(job)
+        return _Stream(job)
+
+    async def close(self) -> None:
+        if not self._closed:
+            self._closed = True
+            self._jobs.put(None)
+            await asyncio.to_thread(self._thread.join)
+
+    def _done(self, job: Job) -> None:
+        with self._lock:
+            self._open -= 1
+
+
+class _Stream(AsyncGenerator[str, None]):
+    """The pieces of one job. Unlike a generator function, it also cancels if it is closed
+    before its first piece was asked for."""
+
+    def __init__(self, job: Job) -> None:
+        self._job = job
+        self._pieces = _pieces(job)
+
+    async def asend(self, value: None) -> str:
+        return await self._pieces.asend(value)
+
+    async def athrow(self, *error: Any) -> str:
+        self._job.cancelled.set()
+        return await self._pieces.athrow(*error)
+
+    async def aclose(self) -> None:
+        self._job.cancelled.set()
+        await self._pieces.aclose()
+
+
+async def _pieces(job: Job) -> AsyncGenerator[str, None]:
+    try:
+        while True:
+            left = job.deadline - time.monotonic()
+            try:
+                item = await asyncio.wait_for(job.pieces.get(), max(left, 0.001))
+            except TimeoutError:
+                raise EngineFailed(
+                    f"no complete answer within {job.request.deadline_s:g} s"
+                ) from None
+            if item is None:
+                return
+            if isinstance(item, BaseException):
+                raise item
+            yield item
+    finally:
+        job.cancelled.set()

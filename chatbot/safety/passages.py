@@ -1,0 +1,140 @@
+"""Instructions hidden in articles: a poisoned passage stays out of the prompt.
+
+An article comes from outside (a crawl, an export, a colleague's file), so what it tells the model
+to do is an attack like any other (Greshake et al., 2023, arXiv:2302.12173). Each passage is read
+once: markup that poses as a turn is fenced, rules and the injection head judge its sentences.
+"""
+
+from __future__ import annotations
+
+import logging
+import threading
+from collections import OrderedDict
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, replace
+from itertools import pairwise
+from typing import Any, Final
+
+from chatbot.answering.sentences import split_sentences
+from chatbot.safety.classifiers import Heads, featurize, sigmoid
+from chatbot.safety.encoded import decoded
+from chatbot.safety.injection import fence, injection_marker
+from chatbot.safety.views import clean
+from chatbot.types import Passage
+from knowledge_base.encoder import TextEncoder
+from knowledge_base.plain import plain_text
+
+log = logging.getLogger(__name__)
+
+REMEMBERED: Final = 20_000  # passages whose verdict is kept: some 2 MB
+MAX_PIECES: Final = 64  # of one passage; the chunker makes passages of some ten sentences
+REPORTED: Final = 50
+
+
+@dataclass(frozen=True, slots=True)
+class Poisoned:
+    """Why a passage is left out."""
+
+    article: str
+    version: str
+    chunk: str
+    rule: str
+    words: str
+    score: float
+    threshold: float
+
+
+class PassageGuard:
+    """Judges passages at query time, each chunk of an article version once. Thread-safe.
+
+    Raises whatever the encoder raises: a passage that cannot be judged must not be used.
+    """
+
+    def __init__(self, heads: Heads, encoder: TextEncoder, remembered: int = REMEMBERED) -> None:
+        self.heads, self.encoder = heads, encoder
+        self.threshold = heads.thresholds["passage"]
+        self.left_out = 0
+        """How often a passage was kept out of a prompt since the start."""
+        self._remembered = remembered
+        self._verdicts: OrderedDict[tuple[str, str], Poisoned | None] = OrderedDict()
+        self._lock = threading.Lock()
+
+    def safe(self, passages: Sequence[Passage]) -> list[Passage]:
+        """The passages that may stand in a prompt, in order, fenced where they need it."""
+        kept = []
+        for passage in passages:
+            poisoned = self._judge(passage)
+            if poisoned is None:
+                kept.append(_fenced(passage))
+                continue
+            with self._lock:
+                self.left_out += 1
+            log.warning(
+                "passage %s of version %s is left out: %s", passage.chunk, passage.version, poisoned
+            )
+        return kept
+
+    @property
+    def found(self) -> tuple[Poisoned, ...]:
+        """The poisoned passages among those judged last, newest first."""
+        with self._lock:
+            verdicts = [v for v in reversed(self._verdicts.values()) if v is not None]
+        return tuple(verdicts[:REPORTED])
+
+    def readiness(self) -> dict[str, Any]:
+        """For ``/readyz``: which passages read like instructions, so that staff can mend them."""
+        found = self.found
+        named = ", ".join(dict.fromkeys(p.article for p in found))
+        return {
+            "ok": True,
+            "problem": f"left out of prompts, it gives orders to the bot: {named}"
+            if named
+            else None,
+            "left_out": self.left_out,
+            "passages": [asdict(poisoned) for poisoned in found],
+        }
+
+    def _judge(self, passage: Passage) -> Poisoned | None:
+        key = (passage.chunk, passage.version)
+        with self._lock:
+            if key in self._verdicts:
+                self._verdicts.move_to_end(key)
+                return self._verdicts[key]
+        poisoned = self._read(passage)
+        with self._lock:
+            self._verdicts[key] = poisoned
+            while len(self._verdicts) > self._remembered:
+                self._verdicts.popitem(last=False)
+        return poisoned
+
+    def _read(self, passage: Passage) -> Poisoned | None:
+        about = (passage.article, passage.version, passage.chunk)
+        text = f"{passage.title}\n{passage.heading}\n{passage.text}"
+        marker = injection_marker((text, *decoded(text)))
+        if marker is not None:
+            return Poisoned(*about, marker.rule, marker.words, 1.0, self.threshold)
+        parts = pieces(text)
+        if not parts:
+            return None
+        features = featurize(parts, self.encoder, self.heads.hashed_weight)
+        scores = sigmoid(self.heads.logits("injection", features))[:, 0]
+        worst = int(scores.argmax())
+        if scores[worst] < self.threshold:
+            return None
+        score = float(scores[worst])
+        return Poisoned(*about, "injection.model", parts[worst][:200], score, self.threshold)
+
+
+def pieces(text: str) -> list[str]:
+    """A text in overlapping pairs of sentences: in a whole passage one order would drown."""
+    sentences = split_sentences(plain_text(clean(text)))
+    pairs = [f"{one} {other}" for one, other in pairwise(sentences)] or sentences
+    return pairs[:MAX_PIECES]
+
+
+def _fenced(passage: Passage) -> Passage:
+    text = fence(passage.text)
+    if text == passage.text:
+        return passage
+    units = tuple((fence(unit), score) for unit, score in passage.units)
+    return replace(passage, text=text, units=units)

@@ -1,0 +1,225 @@
+"""Rows as serving asks: each question with what the retriever finds for it and focus leaves.
+
+What answers is put back where the retriever missed it, so that the model learns to answer
+and not to guess; in a share of the rows it is taken away, and the answer is the abstention.
+"""
+
+from __future__ import annotations
+
+import random
+import re
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from pathlib import Path
+from tempfile import TemporaryDirectory
+
+from chatbot.answering.citations import with_marks
+from chatbot.answering.focus import focused
+from chatbot.answering.kinds import sentence_kind
+from chatbot.answering.prompt import ABSTENTION
+from chatbot.answering.sentences import split_sentences
+from chatbot.turn import PASSAGES
+from chatbot.types import Passage, SentenceKind
+from finetune.answers_rows import AnswerRow, PassageText
+from finetune.centres import Centre, Question, labels
+from finetune.reranker_rows import answering, sample_rows, unit_labels
+from finetune.synthesis import COMPANIES, noisy
+from knowledge_base.article import Article
+from knowledge_base.chunking import Chunk, chunk
+from knowledge_base.encoder import TextEncoder
+from knowledge_base.reranker import Reranker, place_of
+from knowledge_base.retriever import Retriever
+from knowledge_base.store import SnapshotStore
+from knowledge_base.sync import sync_articles
+from knowledge_base.units import units
+
+TAKEN_AWAY = 0.12  # of the answerable questions, asked without the articles that answer
+SHUFFLED = 0.3  # of the rows: then the best passage does not stand first
+TYPED = 0.15  # of the questions, with typos
+CERTAIN = 1.0  # score of a unit that is known to answer
+_MARK = re.compile(r"\s*\[\[([^\]]+)\]\]")
+_WORD = re.compile(r"\w+")
+
+
+def centre_rows(
+    centre: Centre, encoder: TextEncoder, reranker: Reranker, rng: random.Random, name: str = ""
+) -> list[AnswerRow]:
+    """One row for each question, and some once more without what answers it. ``name`` is the
+    company of the instructions, by default an invented one."""
+    company = name or rng.choice(COMPANIES)
+    with TemporaryDirectory() as folder:
+        store = SnapshotStore(Path(folder))
+        sync_articles(store, encoder, list(centre.articles), source="centre")
+        retriever = Retriever(store, encoder, reranker=reranker)
+        rows = []
+        for question in centre.questions:
+            found = retriever.search_all(question.queries, PASSAGES, floor=False)
+            rows.append(_row(question, _with_answer(question, found, centre), company, rng))
+            if question.evidence and rng.random() < TAKEN_AWAY:
+                sources = {article for article, _ in question.evidence}
+                found = retriever.search_all(question.queries, 3 * PASSAGES, floor=False)
+                others = [p for p in found if p.article not in sources][:PASSAGES]
+                silent = replace(question, answer="", evidence=(), kind="taken away")
+                rows.append(_row(silent, others, company, rng))
+    return [row for row in rows if row is not None]
+
+
+def sample_centre(articles: Sequence[Article], held_out: frozenset[str]) -> Centre:
+    """The sample company's train questions, and its articles without ``held_out`` (those that
+    evaluation rests on)."""
+    own = tuple(article for article in articles if article.id not in held_out)
+    chunks = [one for article in own for one in chunk(article)]
+    questions = [_asked(row, chunks) for row in sample_rows("train")]
+    return Centre("sample", own, tuple(q for q in questions if q is not None))
+
+
+def focused_row(row: AnswerRow, reranker: Reranker) -> AnswerRow:
+    """A row whose passages are given, with the units that the reranker picks from them."""
+    asked = "\n".join([*[m.text for m in row.history if m.role == "customer"][-1:], row.question])
+    passages = []
+    said = _words(row.answer)
+    for number, passage in enumerate(row.as_passages(), 1):
+        own = units(passage.text) or (passage.text,)
+        place = place_of(passage.title, passage.heading)
+        scores = reranker.score(asked, [(place, unit) for unit in own]).tolist()
+        if number in row.gold:
+            scores = [
+                CERTAIN if len(_words(u) & said) >= 0.8 * len(_words(u)) else s
+                for u, s in zip(own, scores, strict=True)
+            ]
+        passages.append(replace(passage, units=tuple(zip(own, scores, strict=True))))
+    kept, shown = focused(passages)
+    new = {int(old.article[1:]): n for n, old in enumerate(kept, 1)}
+    if any(number not in new for number in row.gold):
+        return row
+    answer = re.sub(r"\[(\d+)\]", lambda m: f"[{new.get(int(m[1]), 0)}]", row.answer)
+    return replace(
+        row, passages=_texts(shown), answer=answer, gold=tuple(sorted(new[n] for n in row.gold))
+    )
+
+
+def _row(
+    question: Question, found: Sequence[Passage], company: str, rng: random.Random
+) -> AnswerRow | None:
+    if rng.random() < SHUFFLED:
+        found = rng.sample(found, len(found))
+    kept, shown = focused(found)
+    answer = ABSTENTION if not question.evidence else _marked(question, kept)
+    if answer is None:
+        return None
+    text = noisy(question.text, rng) if rng.random() < TYPED else question.text
+    return AnswerRow(
+        question=text,
+        passages=_texts(shown),
+        answer=answer,
+        history=question.history,
+        kind=question.kind,
+        company=company,
+        gold=tuple(sorted({int(n) for n in re.findall(r"\[(\d+)\]", answer)})),
+    )
+
+
+def _texts(shown: Sequence[Passage]) -> tuple[PassageText, ...]:
+    return tuple(PassageText(p.title, p.heading, p.text) for p in shown)
+
+
+def _with_answer(question: Question, found: Sequence[Passage], centre: Centre) -> list[Passage]:
+    """``found`` with every unit that answers marked as certain, and missed chunks in the place
+    of the last ones."""
+    if not question.evidence:
+        return list(found)
+    known = {one.id: one for one in centre.chunks}
+    marked = []
+    for passage in found:
+        own = labels(question, known[passage.chunk])
+        judged = tuple(
+            (unit, CERTAIN if label == 1 else score)
+            for (unit, score), label in zip(passage.units, own, strict=True)
+        )
+        marked.append(replace(passage, units=judged))
+    held = {unit for p in marked for unit, score in p.units if score == CERTAIN}
+    missed = [
+        _passage(one, question)
+        for one in centre.chunks
+        if one.id not in {p.chunk for p in marked}
+        and any(
+            label == 1 and unit not in held
+            for unit, label in zip(units(one.text), labels(question, one), strict=True)
+        )
+    ]
+    return [*marked[: max(1, len(marked) - len(missed))], *missed]
+
+
+def _passage(one: Chunk, question: Question) -> Passage:
+    judged = tuple(
+        (unit, CERTAIN if label == 1 else 0.0)
+        for unit, label in zip(units(one.text), labels(question, one), strict=True)
+    )
+    return Passage(
+        one.article, "0" * 12, one.id, one.title, one.heading, one.anchor, one.text, 0.5,
+        units=judged,
+    )  # fmt: skip
+
+
+def _marked(question: Question, kept: Sequence[Passage]) -> str | None:
+    """The answer with passage numbers in place of article names; None where a passage that a
+    sentence rests on is not among ``kept``."""
+    pieces = []
+    for line in question.answer.split("\n"):
+        sentences = []
+        for sentence in split_sentences(line.strip()):
+            names = _MARK.findall(sentence)
+            plain = _MARK.sub("", sentence).strip()
+            numbers = sorted({n for name in names if (n := _source(plain, name, kept))})
+            if len(numbers) < len(set(names)):
+                return None
+            sentences.append(with_marks(plain, numbers))
+        pieces.append(" ".join(sentences))
+    return "\n".join(pieces)
+
+
+def _source(sentence: str, article: str, kept: Sequence[Passage]) -> int:
+    """1-based number of the passage whose answering units share most words; 0 for none."""
+    said = _words(sentence)
+    best = (0, 0)
+    for number, passage in enumerate(kept, 1):
+        if passage.article == article:
+            own = [len(said & _words(unit)) for unit, score in passage.units if score == CERTAIN]
+            best = max(best, (max(own, default=0), number))
+    return best[1] if best[0] else 0
+
+
+def _asked(row: dict[str, object], chunks: Sequence[Chunk]) -> Question | None:
+    """A sample row with the units that prove its answer; None where the row is not answered."""
+    from chatbot.types import HistoryMessage
+
+    history = tuple(HistoryMessage(m["role"], m["text"]) for m in row["history"])  # type: ignore[attr-defined]
+    text, answer = str(row["question"]), str(row["answer"])
+    if row["expect"] == "abstain":
+        return Question(text, str(row["type"]), history, (), "", ())
+    if row["expect"] != "answer" or not row["articles"]:
+        return None
+    right = answering(row, chunks)
+    evidence = tuple(
+        (one.article, unit)
+        for one in chunks
+        if one.id in right
+        for unit, label in zip(units(one.text), unit_labels(row, one, 1), strict=True)
+        if label == 1
+    )
+    if not evidence:
+        return None
+    sentences = []
+    for sentence in split_sentences(answer):
+        article = max(evidence, key=lambda e: len(_words(sentence) & _words(e[1])))[0]
+        claim = sentence_kind(sentence.strip()) is SentenceKind.CLAIM
+        sentences.append(f"{sentence.strip()} [[{article}]]" if claim else sentence.strip())
+    return Question(text, str(row["type"]), history, evidence, " ".join(sentences), ())
+
+
+def _words(text: str) -> set[str]:
+    return {word.lower() for word in _WORD.findall(text)}
+
+
+def flattened(groups: Sequence[Sequence[AnswerRow]]) -> Iterator[AnswerRow]:
+    return (row for group in groups for row in group)

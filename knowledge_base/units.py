@@ -1,0 +1,80 @@
+"""The smallest pieces of a passage that can answer a question by themselves.
+
+A unit is a sentence, a list item with the line that introduces it, a table row with its column
+names, or a whole numbered list. A sentence that leans on the one before it ("It must be …") is
+joined with it, so that each unit says what it is about.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from functools import lru_cache
+
+from knowledge_base.plain import plain_text
+
+MAX_WORDS = 60
+"""Longer neighbours are not joined, longer numbered lists stay as single steps."""
+
+_ITEM = re.compile(r"^- +")
+_STEP = re.compile(r"^\d{1,2}[.)] +")
+_LEANING = re.compile(
+    r"^(?:it|its|they|their|them|these|those|this|that|he|she|both|otherwise|then|after that"
+    r"|afterwards|instead|if (?:so|not|it|they|that|this)|in (?:that|this|both) cases?|but|and|or"
+    r"|so|however|the same|there)\b",
+    re.IGNORECASE,
+)
+_BOUNDARY = re.compile(r"(?<=[.!?])[\"')\]]*\s+(?=[\"'(\[]?[A-Z0-9£€$])|(?<=[。！？])")
+_ABBREVIATION = re.compile(
+    r"\b(?:e\.g|i\.e|etc|approx|no|incl|max|min|vs|mr|mrs|ms|dr|st|[a-z])\.$", re.IGNORECASE
+)
+
+
+@lru_cache(maxsize=20_000)
+def units(markdown: str) -> tuple[str, ...]:
+    """Plain texts in the order of the passage; none is empty."""
+    lines = [line for line in plain_text(markdown).split("\n") if line.strip()]
+    found: list[str] = []
+    introduction = ""
+    steps: list[str] = []
+    for line in lines:
+        if _STEP.match(line):
+            steps.append(line)
+            continue
+        found += _list_of(steps, introduction)
+        steps = []
+        if _ITEM.match(line):
+            item = _ITEM.sub("", line)
+            found.append(f"{introduction} {item}".strip())
+            continue
+        sentences = list(_sentences(line))
+        introduction = sentences[-1] if sentences[-1].endswith(":") else ""
+        for sentence in sentences[:-1] if introduction else sentences:
+            leans = found and _LEANING.match(sentence)
+            if leans and len(f"{found[-1]} {sentence}".split()) <= MAX_WORDS:
+                found[-1] = f"{found[-1]} {sentence}"
+            else:
+                found.append(sentence)
+    found += _list_of(steps, introduction)
+    if not found and introduction:
+        found.append(introduction)
+    return tuple(found)
+
+
+def _list_of(steps: list[str], introduction: str) -> list[str]:
+    if not steps:
+        return []
+    if sum(len(step.split()) for step in steps) <= MAX_WORDS:
+        return ["\n".join(filter(None, (introduction, *steps)))]
+    return [f"{introduction} {step}".strip() for step in steps]
+
+
+def _sentences(line: str) -> Iterator[str]:
+    held = ""
+    for piece in _BOUNDARY.split(line):
+        held = f"{held} {piece}".strip()
+        if not _ABBREVIATION.search(held):
+            yield held
+            held = ""
+    if held:
+        yield held

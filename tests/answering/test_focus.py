@@ -1,0 +1,38 @@
+from __future__ import annotations
+
+from chatbot.answering.focus import MAX_UNITS, MAX_WORDS, focused
+from chatbot.types import Passage
+
+
+def passage(name: str, *units: tuple[str, float]) -> Passage:
+    text = " ".join(text for text, _ in units)
+    return Passage(name, "0" * 12, f"{name}#0", name, "", "", text, 0.5, units=units)
+
+
+def test_the_best_units_are_shown_in_the_order_of_their_passage() -> None:
+    weak = [(f"Filler {n}.", 0.01) for n in range(MAX_UNITS)]
+    one = passage("a", ("First.", 0.8), *weak, ("Second.", 0.9))
+    _, shown = focused([one])
+    lines = shown[0].text.split("\n")
+    assert lines[0] == "First."
+    assert lines[-1] == "Second."
+    assert len(lines) == MAX_UNITS
+
+
+def test_a_passage_without_a_chosen_unit_is_left_out_and_the_rest_keep_their_whole_text() -> None:
+    strong = [passage(f"s{n}", (f"Fact {n}.", 0.9), ("More.", 0.8)) for n in range(4)]
+    kept, shown = focused([*strong, passage("weak", ("Nothing.", 0.1))])
+    assert [p.article for p in kept] == ["s0", "s1", "s2", "s3"]
+    assert [p.text for p in kept] == [p.text for p in strong]
+    assert len(shown) == len(kept)
+
+
+def test_long_units_end_the_choice_but_one_is_always_shown() -> None:
+    long = "word " * (MAX_WORDS + 1)
+    _, shown = focused([passage("a", (long, 0.9), ("Short.", 0.8))])
+    assert shown[0].text == long
+
+
+def test_passages_that_nobody_judged_stay_as_they_are() -> None:
+    plain = Passage("a", "0" * 12, "a#0", "A", "", "", "Some text. More.", 0.5)
+    assert focused([plain]) == ((plain,), (plain,))
