@@ -1,4 +1,4 @@
-"""Command line: ``python -m chatbot ask | init | keys | moderate | audit``."""
+"""Command line: ``python -m chatbot ask | init | keys | moderate | audit | erase | …``."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated, Any, TypeVar
 
 import typer
 
-from chatbot.errors import DeskgateError
+from chatbot.errors import BadInput, DeskgateError, SetupError
 from chatbot.settings import Settings, load_settings
 from chatbot.types import Side
 
@@ -33,10 +33,14 @@ app = typer.Typer(
 )
 keys_app = typer.Typer(help="API keys: shown once, stored hashed.", no_args_is_help=True)
 routes_app = typer.Typer(help="The declared routes of a company.", no_args_is_help=True)
+policy_app = typer.Typer(help="The moderation policy of a company.", no_args_is_help=True)
 audit_app = typer.Typer(help="The audit trail.", no_args_is_help=True)
 app.add_typer(keys_app, name="keys")
 app.add_typer(routes_app, name="routes")
+app.add_typer(policy_app, name="policy")
 app.add_typer(audit_app, name="audit")
+webhooks_app = typer.Typer(help="Outgoing webhooks: dead letters.", no_args_is_help=True)
+app.add_typer(webhooks_app, name="webhooks")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
 
@@ -70,14 +74,22 @@ def moderate(
     text: Annotated[str, typer.Argument(help="a text, or - for one per input line")],
     as_json: Annotated[bool, typer.Option("--json")] = False,
     side: Annotated[Side, typer.Option("--as", help="whose words")] = Side.BOT,
+    policy: Annotated[
+        Path | None, typer.Option(help="another policy.toml: only rows whose verdict differs")
+    ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Safety scores of a text, or one JSON line per input line."""
+    """Safety scores of a text, or one JSON line per input line; what another policy changes."""
     from chatbot.safety.moderation import load_moderator, moderate_command
 
     settings = load_settings(data_dir=data_dir)
     if text == "-":
         sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    if policy is not None:
+        from chatbot.safety.comparison import compare_command
+
+        compare_command(settings, policy, text, side=side, as_json=as_json, write=typer.echo)
+        return
     moderate_command(load_moderator(settings), text, side=side, as_json=as_json)
 
 
@@ -154,14 +166,37 @@ def routes_test(
         raise typer.Exit(1)
 
 
+@policy_app.command("test")
+def policy_test(
+    file: Annotated[
+        Path | None, typer.Argument(help="default: policy.toml of the company's folder")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Runs the [[tests]] of policy.toml; exit status 1 when one does not hold."""
+    from chatbot.safety.policy_cases import run_cases
+
+    wrong, count = run_cases(load_settings(data_dir=data_dir), file, typer.echo)
+    typer.echo(f"{count} tests, {wrong} wrong")
+    if wrong:
+        raise typer.Exit(1)
+
+
 @audit_app.command("verify")
-def audit_verify(data_dir: DataDir = None) -> None:
+def audit_verify(
+    heads: Annotated[
+        Path | None, typer.Option(help="an export of 'audit heads', to find what was cut off")
+    ] = None,
+    data_dir: DataDir = None,
+) -> None:
     """Checks every audit chain; exit status 1 when one is broken."""
     from chatbot.storage import audit
 
+    promised = None if heads is None else _json_file(heads)
+
     async def verify(settings: Settings) -> tuple[int, list[audit.Break]]:
         async with _keys(settings) as keys, keys.office.database.read() as session:
-            return await audit.verify(session, keys.office.vault)
+            return await audit.verify(session, keys.office.vault, promised)
 
     rows, breaks = _with_settings(data_dir, verify)
     for found in breaks:
@@ -169,6 +204,105 @@ def audit_verify(data_dir: DataDir = None) -> None:
     typer.echo(f"{rows} rows, {len(breaks)} broken chains")
     if breaks:
         raise typer.Exit(1)
+
+
+@audit_app.command("heads")
+def audit_heads(
+    out: Annotated[Path, typer.Option(help="where to write; keep it on another machine")],
+    data_dir: DataDir = None,
+) -> None:
+    """Exports the newest row of each chain, signed."""
+    from chatbot.storage import audit
+
+    async def export(settings: Settings) -> dict[str, Any]:
+        async with _keys(settings) as keys, keys.office.database.read() as session:
+            return await audit.export_heads(session, keys.office.vault, keys.office.clock())
+
+    found = _with_settings(data_dir, export)
+    out.write_text(json.dumps(found, indent=1) + "\n", encoding="utf-8")
+    typer.echo(f"{len(found['chains'])} chains in {out}")
+
+
+@webhooks_app.command("list")
+def webhooks_list(
+    state: Annotated[str, typer.Option(help="waiting, delivered, skipped, dead or all")] = "dead",
+    data_dir: DataDir = None,
+) -> None:
+    """Deliveries with their last error, newest first."""
+    from chatbot.outgoing.service import Deliveries
+
+    async def listed(settings: Settings) -> dict[str, Any]:
+        async with _keys(settings) as keys:
+            return await Deliveries(keys.office).listed(None if state == "all" else state)
+
+    for row in _with_settings(data_dir, listed)["deliveries"]:
+        error = row["last_error"] or ""
+        typer.echo(f"{row['id']}  {row['kind']}  {row['state']}  {row['attempts']}x  {error}")
+
+
+@webhooks_app.command("replay")
+def webhooks_replay(
+    delivery_id: Annotated[str, typer.Argument(help="an id, or 'all' dead letters")],
+    data_dir: DataDir = None,
+) -> None:
+    """Sends dead letters again; a running server does it within seconds."""
+    from chatbot.outgoing.service import Deliveries
+
+    async def replay(settings: Settings) -> int:
+        async with _keys(settings) as keys:
+            which = None if delivery_id == "all" else delivery_id
+            return await Deliveries(keys.office).replay(which, "operator")
+
+    typer.echo(f"{_with_settings(data_dir, replay)} deliveries will be sent again")
+
+
+@app.command()
+def erase(
+    conversation: Annotated[str | None, typer.Option(help="id of one conversation")] = None,
+    customer: Annotated[str | None, typer.Option(help="id or e-mail of a customer")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Erases the text of a conversation, or of all conversations of a customer."""
+    from chatbot.conversations.erasure import Erasure
+
+    if (conversation is None) == (customer is None):
+        raise BadInput("give either --conversation ID or --customer ID-OR-E-MAIL")
+
+    async def erased(settings: Settings) -> list[str]:
+        async with _keys(settings) as keys:
+            erasure = Erasure(keys.office)
+            if conversation is None:
+                return await erasure.customer(customer or "", "operator")
+            await erasure.conversation(conversation, "operator")
+            return [conversation]
+
+    for conversation_id in _with_settings(data_dir, erased):
+        typer.echo(f"{conversation_id} is erased")
+
+
+@app.command()
+def gaps(
+    days: Annotated[float, typer.Option(help="how far back")] = 30.0,
+    limit: Annotated[int, typer.Option()] = 20,
+    as_json: Annotated[bool, typer.Option("--json")] = False,
+    data_dir: DataDir = None,
+) -> None:
+    """Frequent questions that no help article answers, with examples."""
+    from chatbot.learning.gaps import find_gaps, load_embed, render
+
+    async def found(settings: Settings) -> dict[str, Any]:
+        async with _keys(settings) as keys:
+            return await find_gaps(keys.office, load_embed(settings), days, limit)
+
+    report = _with_settings(data_dir, found)
+    typer.echo(json.dumps(report, ensure_ascii=False, indent=2) if as_json else render(report))
+
+
+def _json_file(path: Path) -> Any:
+    try:
+        return json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise SetupError(f"{path} cannot be read: {error}") from None
 
 
 def _keys(settings: Settings) -> AbstractAsyncContextManager[Keys]:

@@ -12,7 +12,7 @@ from chatbot.desk import Desk
 from chatbot.loading import load_desk
 from chatbot.prepare import prepare
 from chatbot.settings import Settings
-from chatbot.turn import (
+from chatbot.steps import (
     Answered,
     HandedOver,
     Held,
@@ -20,8 +20,8 @@ from chatbot.turn import (
     SentenceReleased,
     TurnRequest,
     Understood,
-    run_turn,
 )
+from chatbot.turn import run_turn
 
 
 async def ask_once(settings: Settings, text: str) -> dict[str, Any]:

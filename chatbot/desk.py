@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.citations import with_marks
 from chatbot.answering.composer import Composer
-from chatbot.answering.engine import Engine
+from chatbot.answering.engine import Engine, engine_status
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.company import Company
@@ -32,6 +32,7 @@ from chatbot.types import (
     Side,
 )
 from chatbot.workers import Workers
+from knowledge_base import compiled
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.query import search_queries
@@ -42,8 +43,10 @@ if TYPE_CHECKING:
     from chatbot.routing.model import RouterModel
     from chatbot.routing.policy import RoutePolicy
     from chatbot.safety.grounding import GroundingChecker
+    from chatbot.safety.passages import PassageGuard
     from chatbot.safety.policy import Policy
     from chatbot.safety.screen import Screen
+    from knowledge_base.curated import CuratedAnswer
 
 DERIVED = ("url", "units")
 """What a stored passage holds beyond what makes it."""
@@ -68,6 +71,7 @@ class Desk:
     grounding: GroundingChecker
     moderator: Moderator
     stage_deadline_s: float = 20.0
+    passage_guard: PassageGuard | None = None
 
     # The stages of a turn
 
@@ -136,9 +140,20 @@ class Desk:
         """The best passages for ``knowledge_base.query.search_queries``, best first."""
 
         def search() -> list[Passage]:
-            return self.retriever.search_all(queries, k, audiences=tuple(audiences), floor=floor)
+            found = self.retriever.search_all(queries, k, audiences=tuple(audiences), floor=floor)
+            return found if self.passage_guard is None else self.passage_guard.safe(found)
 
         return await self.workers.run(search, deadline_s=self.stage_deadline_s)
+
+    async def curated(
+        self, question: str, audiences: Sequence[str]
+    ) -> tuple[CuratedAnswer, Passage | None] | None:
+        """What staff wrote for this very question, with a passage of the article to cite."""
+
+        def match() -> tuple[CuratedAnswer, Passage | None] | None:
+            return self.retriever.curated(question, audiences=tuple(audiences))
+
+        return await self.workers.run(match, deadline_s=self.stage_deadline_s)
 
     def compose(
         self,
@@ -220,17 +235,14 @@ class Desk:
         except KnowledgeError as error:
             snapshot, knowledge_problem = "", str(error)
         return {
-            "engine": {
-                "ok": True,
-                "name": self.engine.name,
-                "model": self.engine.model_version,
-            },
+            "engine": engine_status(self.engine),
             "knowledge": {
                 "ok": bool(snapshot),
                 "snapshot": snapshot,
                 "problem": knowledge_problem,
                 "reranked": self.retriever.reranker is not None,
             },
+            "encoder": compiled.readiness(),
             "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},
             "entities": {
                 "ok": self.company_entities.problem is None,
@@ -240,6 +252,9 @@ class Desk:
             "policy": {"ok": self.policy.problem is None, "problem": self.policy.problem},
             "toxicity": {"ok": True, "model": self.toxicity_name},
             "checks": self.gate.readiness(),
+            "passages": {"ok": True}
+            if self.passage_guard is None
+            else self.passage_guard.readiness(),
         }
 
     async def close(self) -> None:

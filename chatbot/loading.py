@@ -5,7 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatbot.answering.composer import Composer
-from chatbot.answering.engine import load_engine
+from chatbot.answering.live import LiveEngine
 from chatbot.answering.prompt import instructions
 from chatbot.company import load_company
 from chatbot.desk import Desk
@@ -15,9 +15,11 @@ from chatbot.routing.language import detect_language
 from chatbot.routing.model import RouterModel
 from chatbot.routing.policy import RoutePolicy
 from chatbot.safety.checks import LeakCheck, RulesCheck, ToxicityCheck
+from chatbot.safety.classifiers import Heads
 from chatbot.safety.gate import Gate
 from chatbot.safety.grounding import GroundingCheck, load_grounding
 from chatbot.safety.moderation import load_moderator
+from chatbot.safety.passages import PassageGuard
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
 from chatbot.settings import Settings
@@ -37,11 +39,13 @@ def load_desk(settings: Settings) -> Desk:
     encoder = TransformerEncoder(files)
     workers = Workers()
     policy = Policy.load(policy_file)
+    heads = Heads.load(encoder=encoder)
+    detect_language("Wo ist mein Paket?")  # its tables take 0.1 s, which no customer should wait
     moderator = load_moderator(settings)
     router = RouterModel.load(encoder=files)
     own_names = (company.name, company.bot_name)
     grounding = load_grounding(encoder, files, own_names)
-    engine = load_engine(settings)
+    engine = LiveEngine.from_settings(settings)
     checks = (
         ToxicityCheck(moderator, policy),
         GroundingCheck(grounding),
@@ -62,7 +66,8 @@ def load_desk(settings: Settings) -> Desk:
         company_entities=CompanyEntities.load(
             settings.company / "entities.toml", (company.language, "en")
         ),
-        screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language),
+        screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language, heads),
+        passage_guard=PassageGuard(heads, encoder),
         policy=policy,
         retriever=open_retriever(settings, encoder),
         engine=engine,

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from chatbot.access.keys import ADMIN_NAME, Keys
-from chatbot.answering.base_model import prepare_base_model
+from chatbot.answering.choice import prepare_engine
 from chatbot.company import load_company
 from chatbot.conversations.office import Office
 from chatbot.errors import SetupError
@@ -23,7 +23,7 @@ from knowledge_base.quiet import quiet_libraries
 from knowledge_base.store import SnapshotStore
 from knowledge_base.sync import sync_path
 
-NEEDED_BYTES = 1_500_000_000  # base model, checkpoint, their temporary copies, and room to write
+NEEDED_BYTES = 1_900_000_000  # base, merged model, checkpoint, temporary copies, room to write
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda text: 
     quiet_libraries()
     if settings.engine != "openai":
         say("answer model")
-        prepare_base_model(settings)
+        prepare_engine(settings)
     say("toxicity checkpoint")
     prepare_toxicity(settings)
     _knowledge(settings, say)

@@ -113,7 +113,7 @@ class Settings(KnowledgeSettings):
     webhook_secret: SecretStr | None = Field(
         default=None,
         validate_default=True,
-        description="'whsec_' and base64 of 24 to 64 bytes (Standard Webhooks)."
+        description="'whsec_' and base64 of 24 to 64 bytes (Standard Webhooks).",
     )
     notify_url: SecretStr | None = Field(
         default=None, description="Incoming webhook of Slack or Mattermost."

@@ -37,13 +37,16 @@ COMMANDS = {
     "promote": ("finetune.answers_cli", "promote_command"),
     "rollback": ("finetune.answers_cli", "rollback_command"),
     "list": ("finetune.answers_cli", "list_command"),
+    "export": ("finetune.export", "export_command"),
     "router": ("finetune.router_cli", "router_command"),
+    "router-export": ("finetune.router_export", "router_export_command"),
     "toxicity": ("finetune.toxicity", "toxicity_command"),
     "grounding": ("finetune.grounding", "grounding_command"),
     "reranker": ("finetune.reranker", "reranker_command"),
     "screen": ("finetune.screen", "command"),
 }
 EVALUATIONS = {
+    "gate": ("finetune.gate_evaluate", "evaluate_gate_command"),
     "router": ("finetune.router_cli", "evaluate_router_command"),
     "toxicity": ("finetune.toxicity_evaluate", "evaluate_toxicity_command"),
     "grounding": ("finetune.grounding", "evaluate_grounding_command"),

@@ -91,7 +91,8 @@ def train_answers(
     from peft import LoraConfig, PeftModel
     from transformers import AutoModelForCausalLM, AutoTokenizer
     from trl.trainer.sft_config import SFTConfig
-    from trl.trainer.sft_trainer import SFTTrainer
+
+    from finetune.answers_trainer import AnswersTrainer
 
     if seed is not None:
         recipe = replace(recipe, seed=seed)
@@ -142,7 +143,7 @@ def train_answers(
         seed=recipe.seed,
         data_seed=recipe.seed,
     )
-    trainer = SFTTrainer(
+    trainer = AnswersTrainer(
         model=model,
         args=arguments,
         train_dataset=Dataset.from_list(encoded),

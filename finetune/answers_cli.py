@@ -8,14 +8,14 @@ from typing import Annotated
 
 import typer
 
-from chatbot.errors import Conflict
+from chatbot.errors import BadInput, Conflict
 from chatbot.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option(help="As CHATBOT_DATA_DIR.")]
 
 
 def prepare_command(
-    out: Annotated[Path, typer.Option(help="JSON lines to write.")],
+    out: Annotated[Path, typer.Option(help="JSON lines to write; *.dev.jsonl beside it.")],
     company: Annotated[
         Path | None, typer.Option(help="Folder with articles/ and questions/train.jsonl.")
     ] = None,
@@ -24,25 +24,40 @@ def prepare_command(
         Path | None, typer.Option(help="Folder of the public FAQ and help sets.")
     ] = None,
     seed: Annotated[int, typer.Option()] = 4,
-    company_copies: Annotated[int, typer.Option(help="Arrangements of each question.")] = 2,
-    synthetic: Annotated[int, typer.Option(help="Groups made from facts with slots.")] = 60,
-    faq: Annotated[int, typer.Option(help="Groups from the FAQ set.")] = 15,
-    help_articles: Annotated[int, typer.Option(help="Rows from the help articles.")] = 18,
+    company_copies: Annotated[int, typer.Option(help="Rounds of the company's questions.")] = 3,
+    centre_copies: Annotated[int, typer.Option(help="Rounds of the invented companies'.")] = 2,
+    synthetic: Annotated[int, typer.Option(help="Groups made from facts with slots.")] = 40,
+    faq: Annotated[int, typer.Option(help="Groups from the FAQ set.")] = 20,
+    help_articles: Annotated[int, typer.Option(help="Rows from the help articles.")] = 60,
+    from_desk: Annotated[
+        bool, typer.Option("--from-desk", help="From the decisions of reviewers and agents.")
+    ] = False,
+    preferences: Annotated[
+        Path | None, typer.Option(help="With --from-desk: where pairs of answers go.")
+    ] = None,
+    data_dir: DataDir = None,
 ) -> None:
     """Make the rows for ``finetune answers`` and print a report of them."""
-    from finetune.answers_prepare import prepare_answers
+    if from_desk:
+        from finetune.desk_export import prepare_from_desk
+
+        print(json.dumps(prepare_from_desk(_settings(data_dir), out, preferences)))
+        return
+    if preferences is not None:
+        raise BadInput("--preferences belongs to --from-desk")
+    from finetune.answers_prepare import Counts, prepare_answers
+    from knowledge_base.encoder import EncoderFiles
     from knowledge_base.settings import SAMPLE_COMPANY
 
+    settings = _settings(data_dir)
     report = prepare_answers(
         out,
         company=company or SAMPLE_COMPANY,
         company_name=company_name,
         data_root=data_root,
         seed=seed,
-        company_copies=company_copies,
-        synthetic=synthetic,
-        faq=faq,
-        help_articles=help_articles,
+        counts=Counts(company_copies, centre_copies, synthetic, faq, help_articles),
+        files=EncoderFiles(settings.encoder, settings.compiled_dir),
     )
     print(json.dumps(report, indent=1))
 

@@ -8,21 +8,21 @@ from __future__ import annotations
 
 import random
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
 
 from chatbot.answering.citations import with_marks
 from chatbot.answering.focus import focused
-from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.prompt import ABSTENTION
 from chatbot.answering.sentences import split_sentences
 from chatbot.turn import PASSAGES
-from chatbot.types import Passage, SentenceKind
+from chatbot.types import HistoryMessage, Passage
 from finetune.answers_rows import AnswerRow, PassageText
 from finetune.centres import Centre, Question, labels
-from finetune.reranker_rows import answering, sample_rows, unit_labels
+from finetune.reranker_rows import words_of
 from finetune.synthesis import COMPANIES, noisy
 from knowledge_base.article import Article
 from knowledge_base.chunking import Chunk, chunk
@@ -36,6 +36,7 @@ from knowledge_base.units import units
 TAKEN_AWAY = 0.12  # of the answerable questions, asked without the articles that answer
 SHUFFLED = 0.3  # of the rows: then the best passage does not stand first
 TYPED = 0.15  # of the questions, with typos
+PROVED = 0.5  # of a sentence's words in a unit: the unit proves it
 CERTAIN = 1.0  # score of a unit that is known to answer
 _MARK = re.compile(r"\s*\[\[([^\]]+)\]\]")
 _WORD = re.compile(r"\w+")
@@ -64,13 +65,11 @@ def centre_rows(
     return [row for row in rows if row is not None]
 
 
-def sample_centre(articles: Sequence[Article], held_out: frozenset[str]) -> Centre:
-    """The sample company's train questions, and its articles without ``held_out`` (those that
-    evaluation rests on)."""
-    own = tuple(article for article in articles if article.id not in held_out)
-    chunks = [one for article in own for one in chunk(article)]
-    questions = [_asked(row, chunks) for row in sample_rows("train")]
-    return Centre("sample", own, tuple(q for q in questions if q is not None))
+def asked_of(rows: Sequence[dict[str, Any]], articles: Sequence[Article]) -> Centre:
+    """A company whose questions are ``{"question","articles","answer","history","expect"}``."""
+    chunks = [one for article in articles for one in chunk(article)]
+    questions = [_asked(row, chunks) for row in rows]
+    return Centre("company", tuple(articles), tuple(q for q in questions if q is not None))
 
 
 def focused_row(row: AnswerRow, reranker: Reranker) -> AnswerRow:
@@ -189,37 +188,36 @@ def _source(sentence: str, article: str, kept: Sequence[Passage]) -> int:
     return best[1] if best[0] else 0
 
 
-def _asked(row: dict[str, object], chunks: Sequence[Chunk]) -> Question | None:
-    """A sample row with the units that prove its answer; None where the row is not answered."""
-    from chatbot.types import HistoryMessage
-
-    history = tuple(HistoryMessage(m["role"], m["text"]) for m in row["history"])  # type: ignore[attr-defined]
-    text, answer = str(row["question"]), str(row["answer"])
+def _asked(row: dict[str, Any], chunks: Sequence[Chunk]) -> Question | None:
+    """A sample row with the units that prove its answer; sentences that no unit of its articles
+    proves are left out. None where nothing is left, or the row is not to be answered."""
+    history = tuple(HistoryMessage(m["role"], m["text"]) for m in row["history"])
     if row["expect"] == "abstain":
-        return Question(text, str(row["type"]), history, (), "", ())
-    if row["expect"] != "answer" or not row["articles"]:
-        return None
-    right = answering(row, chunks)
-    evidence = tuple(
+        return Question(row["question"], row["type"], history, (), "", ())
+    own = [
         (one.article, unit)
         for one in chunks
-        if one.id in right
-        for unit, label in zip(units(one.text), unit_labels(row, one, 1), strict=True)
-        if label == 1
-    )
+        if one.article in row["articles"]
+        for unit in units(one.text)
+    ]
+    if row["expect"] != "answer" or not own:
+        return None
+    evidence: dict[tuple[str, str], None] = {}
+    lines = []
+    for line in row["answer"].split("\n"):
+        sentences = []
+        for sentence in filter(None, (part.strip() for part in split_sentences(line))):
+            words = words_of(sentence)
+            proof = max(own, key=lambda pair: len(words & words_of(pair[1])))
+            if len(words & words_of(proof[1])) >= PROVED * len(words):
+                evidence[proof] = None
+                sentences.append(re.sub(r"([.!?]?)$", rf" [[{proof[0]}]]\1", sentence, count=1))
+        lines.append(" ".join(sentences))
+    answer = "\n".join(filter(None, lines))
     if not evidence:
         return None
-    sentences = []
-    for sentence in split_sentences(answer):
-        article = max(evidence, key=lambda e: len(_words(sentence) & _words(e[1])))[0]
-        claim = sentence_kind(sentence.strip()) is SentenceKind.CLAIM
-        sentences.append(f"{sentence.strip()} [[{article}]]" if claim else sentence.strip())
-    return Question(text, str(row["type"]), history, evidence, " ".join(sentences), ())
+    return Question(row["question"], row["type"], history, tuple(evidence), answer, ())
 
 
 def _words(text: str) -> set[str]:
     return {word.lower() for word in _WORD.findall(text)}
-
-
-def flattened(groups: Sequence[Sequence[AnswerRow]]) -> Iterator[AnswerRow]:
-    return (row for group in groups for row in group)

@@ -5,18 +5,34 @@ from __future__ import annotations
 import json
 import random
 from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from chatbot.errors import SetupError
-from finetune.answers_company import company_groups, held_out_articles
+from finetune.answers_focus import asked_of, centre_rows, focused_row
 from finetune.answers_rows import AnswerRow, data_digest, write_rows
 from finetune.answers_sources import article_rows, faq_groups, read_help_articles
+from finetune.centres import Centre, read_centres
 from finetune.synthesis import flatten, synthetic_groups
+from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 from knowledge_base.readers import read_articles
+from knowledge_base.reranker import DEFAULT, Reranker
 
 FAQ = Path("dstc9_faq_kb") / "faq_train_val.csv"
 HELP = Path("logingov_help") / "articles.jsonl"
+
+
+@dataclass(frozen=True)
+class Counts:
+    """How much of each source; ``synthetic`` and ``faq`` are groups of about six rows."""
+
+    company_copies: int = 3
+    centre_copies: int = 2
+    synthetic: int = 40
+    faq: int = 20
+    help_articles: int = 60
 
 
 def prepare_answers(
@@ -26,68 +42,91 @@ def prepare_answers(
     company_name: str,
     data_root: Path | None = None,
     seed: int = 4,
-    company_copies: int = 2,
-    synthetic: int = 60,
-    faq: int = 15,
-    help_articles: int = 18,
+    counts: Counts | None = None,
+    files: EncoderFiles | None = None,
+    reranker: Path = DEFAULT,
 ) -> dict[str, Any]:
-    """Writes ``out`` (JSON lines, groups together) and returns the data report.
+    """Writes ``out`` (JSON lines in random order) and returns the data report; beside it
+    ``*.dev.jsonl`` with the companies that nothing is trained on.
 
     ``company``: a folder with articles/ and questions/train.jsonl; the articles that
     questions/dev.jsonl and test.jsonl rest on are left out. ``data_root``: a folder with the
-    public FAQ and help sets, None for none. The counts are groups (``help_articles``: rows).
+    public FAQ and help sets, None for none.
     """
-    groups = answer_groups(
-        company, company_name, data_root, seed, (company_copies, synthetic, faq, help_articles)
-    )
-    rows = list(flatten(groups))
+    counts = counts or Counts()
+    files = files or EncoderFiles()
+    encoder = TransformerEncoder(files)
+    judge = Reranker.load(reranker, files)
+    rng = random.Random(seed)
+    rows: list[AnswerRow] = []
+    own = company_centre(company)
+    for _ in range(counts.company_copies if own else 0):
+        assert own is not None  # noqa: S101 - said by the range
+        rows += centre_rows(own, encoder, judge, rng, company_name)
+    for centre in read_centres():
+        for _ in range(counts.centre_copies):
+            rows += centre_rows(centre, encoder, judge, rng)
+    rows += [focused_row(row, judge) for row in _given(counts, data_root, seed)]
     if not rows:
         raise SetupError(f"no rows: {company} has no questions/train.jsonl and all counts are 0")
+    rng.shuffle(rows)
     write_rows(out, rows)
+    if not counts.centre_copies:
+        return report(rows)
+    dev = [
+        row
+        for centre in read_centres(dev=True)
+        for row in centre_rows(centre, encoder, judge, random.Random(seed))
+    ]
+    write_rows(out.with_suffix(".dev.jsonl"), dev)
+    return report(rows) | {"dev_rows": len(dev)}
+
+
+def company_centre(company: Path) -> Centre | None:
+    """A company's own train questions and the articles that no evaluation question rests on."""
+    questions = company / "questions"
+    train = questions / "train.jsonl"
+    if not train.exists():
+        return None
+    held = _articles_of(questions / "dev.jsonl") | _articles_of(questions / "test.jsonl")
+    articles = read_articles(company / "articles", "company").articles
+    return asked_of(_rows(train), [a for a in articles if a.id not in held])
+
+
+def report(rows: Sequence[AnswerRow]) -> dict[str, Any]:
     return {
         "rows": len(rows),
-        "groups": len(groups),
         "abstain": sum(row.abstains for row in rows),
         "by_kind": dict(Counter(row.kind for row in rows)),
         "sha256": data_digest(rows),
     }
 
 
-def answer_groups(
-    company: Path,
-    company_name: str,
-    data_root: Path | None,
-    seed: int,
-    counts: tuple[int, int, int, int],
-) -> list[list[AnswerRow]]:
-    """Lists of rows that share their passages, in random order."""
-    copies, synthetic, faq, help_articles = counts
-    groups = synthetic_groups(synthetic, seed + 7, rows_per_group=9)
-    questions = company / "questions"
-    if copies and (questions / "train.jsonl").exists():
-        trained = held_out_articles([questions / "train.jsonl"])
-        held = held_out_articles([questions / "dev.jsonl", questions / "test.jsonl"])
-        articles = read_articles(company / "articles", "sample").articles
-        groups += company_groups(
-            questions / "train.jsonl",
-            [article for article in articles if article.id in trained],
-            company=company_name,
-            seed=seed,
-            excluded=held,
-            copies=copies,
-        )
+def _given(counts: Counts, data_root: Path | None, seed: int) -> Iterator[AnswerRow]:
+    """Rows whose passages are known: built from facts, from public FAQs and help articles."""
+    yield from flatten(synthetic_groups(counts.synthetic, seed + 7, rows_per_group=6))
     if data_root is not None:
         for path in (data_root / FAQ, data_root / HELP):
             if not path.exists():
                 raise SetupError(f"{path} does not exist; --data-root names the wrong folder")
-        groups += faq_groups(data_root / FAQ, faq, seed + 8)
-        rows = article_rows(
-            read_help_articles(data_root / HELP), help_articles, seed + 9, "Login.gov"
-        )
-        groups += [[row] for row in rows]
-    random.Random(seed + 1).shuffle(groups)
-    return groups
+        yield from flatten(faq_groups(data_root / FAQ, counts.faq, seed + 8))
+        articles = read_help_articles(data_root / HELP)
+        yield from article_rows(articles, counts.help_articles, seed + 9, "Login.gov")
 
 
-def report_text(report: dict[str, Any]) -> str:
-    return json.dumps(report, indent=1, ensure_ascii=False)
+def _rows(path: Path) -> list[dict[str, Any]]:
+    rows = []
+    for number, line in enumerate(path.read_text("utf-8").splitlines(), 1):
+        if line.strip():
+            try:
+                rows.append(json.loads(line))
+            except json.JSONDecodeError as error:
+                raise SetupError(f"{path}:{number}: not JSON ({error.msg})") from None
+    return rows
+
+
+def _articles_of(path: Path) -> set[str]:
+    """Ids of every article that an evaluation question rests on."""
+    if not path.exists():
+        return set()
+    return {str(name) for row in _rows(path) for name in row.get("articles") or ()}

@@ -72,11 +72,12 @@ class Recipe:
 
 
 def train_reranker(
-    data_root: Path | None, out: Path, recipe: Recipe | None = None
+    data_root: Path | None, out: Path, recipe: Recipe | None = None, start: Path | None = None
 ) -> dict[str, Any]:
     """Trains, calibrates, measures on dev, writes all files; returns the figures.
 
-    Raises SetupError for missing data.
+    ``start``: the tensors to begin from, by default the grounding head's. Raises SetupError for
+    missing data.
     """
     from safetensors.torch import save_file
 
@@ -91,11 +92,16 @@ def train_reranker(
     groups = training_groups(learned, data_root, encoder, recipe)
     print(f"{sum(len(g.labels) for g in groups)} pairs of {len(groups)} questions", flush=True)
     model = train(
-        groups, files, rank=recipe.rank, alpha=recipe.alpha, seed=recipe.seed, start=GROUNDING
+        groups,
+        files,
+        rank=recipe.rank,
+        alpha=recipe.alpha,
+        seed=recipe.seed,
+        start=start or GROUNDING,
     )
     save_file(model.tensors(), out / TENSORS)
     held = [one for one in judged if one.held_out]
-    return finish(held, out, recipe, encoder, groups)
+    return finish(held, out, recipe, encoder, groups, start or GROUNDING)
 
 
 def finish(
@@ -104,6 +110,7 @@ def finish(
     recipe: Recipe,
     encoder: TransformerEncoder,
     groups: Sequence[Group],
+    start: Path = GROUNDING,
 ) -> dict[str, Any]:
     """Calibrates the tensors that lie in ``out`` on the rows held out, and measures on dev."""
     files = encoder.files
@@ -140,7 +147,7 @@ def finish(
         "recipe": asdict(recipe),
         "encoder": files.setting,
         "encoder_digest": files.digest,
-        "begun_from_sha256": hashlib.sha256(GROUNDING.read_bytes()).hexdigest(),
+        "begun_from_sha256": hashlib.sha256(start.read_bytes()).hexdigest(),
         "data_sha256": digest(groups),
         "questions": len(groups),
         "pairs": sum(len(group.labels) for group in groups),
@@ -166,10 +173,14 @@ def reranker_command(
     ] = None,
     out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("runs/reranker"),
     seed: Annotated[int, typer.Option()] = Recipe.seed,
+    start: Annotated[
+        Path | None, typer.Option(help="Folder of a reranker to go on from; default: grounding's.")
+    ] = None,
     install: Annotated[bool, typer.Option(help="Serve it from now on.")] = False,
 ) -> None:
     """Train the reranker: does this piece of a passage answer this question?"""
-    figures = train_reranker(data_root, out, replace(Recipe(), seed=seed))
+    begin = start / TENSORS if start else None
+    figures = train_reranker(data_root, out, replace(Recipe(), seed=seed), begin)
     for name, value in figures["dev_after"].items():
         print(f"{name:24} {figures['dev_before'][name]} -> {value}")
     if install:

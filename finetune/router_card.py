@@ -7,7 +7,17 @@ from typing import Any
 from chatbot.routing.artifact import Manifest
 from finetune.router_config import RouterConfig
 
-COMMAND_OPTIONS = ("train", "out", "eval", "encoder", "seed", "resume", "skip_bad_rows", "command")
+COMMAND_OPTIONS = (
+    "train",
+    "out",
+    "eval",
+    "add",
+    "encoder",
+    "seed",
+    "resume",
+    "skip_bad_rows",
+    "command",
+)
 NAMES = {
     "intent_accuracy": "intent accuracy, refused counted as wrong",
     "intent_accuracy_no_rejection": "intent accuracy, nothing refused",
@@ -23,13 +33,6 @@ NAMES = {
 
 def model_card(config: RouterConfig, manifest: Manifest, metrics: dict[str, Any]) -> str:
     """Markdown: data, command, seed and dev figures; notes beside the data are added whole."""
-    dev = "\n".join(
-        f"| {NAMES[key]} | {value:.4f} |"
-        if isinstance(value, float)
-        else f"| {NAMES[key]} | {value} |"
-        for key, value in metrics["dev"].items()
-        if value is not None
-    )
     option = f" --eval {config.eval.name}" if config.eval else ""
     command = config.command or (
         f"python -m finetune router --train {config.train.name}{option} "
@@ -50,17 +53,36 @@ LoRA adapter (rank {manifest.lora_rank}, every linear layer) and two heads on
 Recipe: {recipe}. {metrics["train_rows"]} training rows; SHA-256 of the file:
 {manifest.train_sha256}.
 
-## Figures on the {metrics["dev_rows"]} dev rows
+{figures(manifest, metrics)}Intents: {", ".join(manifest.intents)}.
+Entities: {", ".join(manifest.entity_labels) or "none"}.
+
+{sources}"""
+
+
+def figures(manifest: Manifest, metrics: dict[str, Any]) -> str:
+    """The card's section of what dev rows measured and decided."""
+    dev = "\n".join(
+        f"| {NAMES[key]} | {value:.4f} |"
+        if isinstance(value, float)
+        else f"| {NAMES[key]} | {value} |"
+        for key, value in metrics["dev"].items()
+        if value is not None
+    )
+    return f"""## Figures on the {metrics["dev_rows"]} dev rows
 These rows chose the epoch, the temperature and the thresholds, so they flatter a little.
 
 | figure | value |
 |---|---|
 {dev}
 
-Temperature {manifest.temperature:.3f}; acts from confidence {manifest.bands.act:.2f}, asks
-below it, trusts nothing under {manifest.bands.clarify:.2f}.
+Temperature {manifest.temperature:.3f}, neighbours' share {manifest.neighbour_share:g}; acts
+from confidence {manifest.bands.act:.2f}, asks below it, trusts nothing under
+{manifest.bands.clarify:.2f}.
 
-Intents: {", ".join(manifest.intents)}.
-Entities: {", ".join(manifest.entity_labels) or "none"}.
+"""
 
-{sources}"""
+
+def with_figures(card: str, manifest: Manifest, metrics: dict[str, Any]) -> str:
+    """A card after its router was calibrated again."""
+    start, end = card.index("## Figures on the"), card.index("Intents: ")
+    return card[:start] + figures(manifest, metrics) + card[end:]

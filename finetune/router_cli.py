@@ -8,7 +8,8 @@ from typing import Annotated
 
 import typer
 
-from finetune.router_config import load_config
+from chatbot.errors import BadInput
+from finetune.router_config import RouterConfig, load_config
 
 
 def router_command(
@@ -17,12 +18,19 @@ def router_command(
         Path | None,
         typer.Option("--eval", help="For early stopping, calibration and the threshold only."),
     ] = None,
+    add: Annotated[
+        Path | None, typer.Option(help="Labelled messages of the desk, from router-export.")
+    ] = None,
     out: Annotated[Path | None, typer.Option(help="Folder of the trained router.")] = None,
     config: Annotated[Path | None, typer.Option(help="A recipe.toml.")] = None,
     encoder: Annotated[str | None, typer.Option(help="As CHATBOT_ENCODER.")] = None,
     seed: Annotated[int | None, typer.Option()] = None,
     resume: Annotated[bool, typer.Option(help="Go on after the last finished epoch.")] = False,
     skip_bad_rows: Annotated[bool, typer.Option(help="Leave them out and list them.")] = False,
+    recalibrate: Annotated[
+        Path | None,
+        typer.Option(help="A trained router: fit its confidence to --eval, train nothing."),
+    ] = None,
     default: Annotated[
         bool, typer.Option(help="Train the router that is served when there is no other.")
     ] = False,
@@ -33,6 +41,9 @@ def router_command(
     """Train a router: intents, entities and what is out of scope."""
     from finetune.router import train_router
 
+    if recalibrate is not None:
+        _recalibrate(recalibrate, evaluation)
+        return
     command = None
     if default:
         from finetune.router_default import assemble_default
@@ -44,6 +55,7 @@ def router_command(
         config,
         train=train,
         eval=evaluation,
+        add=add,
         out=out,
         command=command,
         encoder=encoder,
@@ -54,8 +66,20 @@ def router_command(
     metrics = train_router(recipe)
     print(json.dumps(metrics["dev"], indent=1))
     for row in metrics["look_mislabelled"][:10]:
-        print(f"looks mislabelled: row {row['row']} {row['intent']}: {row['text']}")
-    print(f"written to {recipe.out}")
+        print(
+            f"looks mislabelled: row {row['row']} {', '.join(row['intent'])} "
+            f"(like {', '.join(row['suggested']) or 'none'}): {row['text']}"
+        )
+    print(f"written to {recipe.out}; see report.html there")
+
+
+def _recalibrate(directory: Path, dev_file: Path | None) -> None:
+    from finetune.router_recalibrate import recalibrate_router
+
+    if dev_file is None:
+        raise BadInput("--recalibrate needs --eval: labelled rows that it was not trained on")
+    share = RouterConfig.model_fields["reject_share"].default
+    print(json.dumps(recalibrate_router(directory, dev_file, share)["dev"], indent=1))
 
 
 def evaluate_router_command(

@@ -20,6 +20,8 @@ class RouterConfig(BaseModel):
     train: Path
     out: Path
     eval: Path | None = None
+    add: Path | None = None
+    """Messages of the desk that a person labelled (``finetune router-export``)."""
     encoder: str = DEFAULT_ENCODER
     seed: int = 0
     resume: bool = False
@@ -29,9 +31,13 @@ class RouterConfig(BaseModel):
 
     lora_rank: int = Field(default=16, ge=1, le=64)  # 1.3 MB of fp16 on MiniLM
     learning_rate: float = Field(default=1e-3, gt=0)
+    few_shot_learning_rate: float = Field(default=3e-4, gt=0)
+    few_shot_rows: int = Field(default=20, ge=0)  # an intent; below it the rate above is taken
     head_learning_rate: float = Field(default=5e-3, gt=0)
-    epochs: int = Field(default=10, ge=1)
-    min_steps: int = Field(default=300, ge=0)  # few-shot sets get more epochs, up to 40
+    average_decay: float = Field(default=0.998, ge=0, lt=1)  # of the weights that are kept
+    epochs: int = Field(default=6, ge=1)
+    min_steps: int = Field(default=800, ge=0)  # few-shot sets get more epochs, up to 15
+    time_budget_minutes: float = Field(default=20.0, gt=0)  # fewer epochs where the machine is slow
     patience: int = Field(default=3, ge=1)  # epochs without a better dev score
     batch_size: int = Field(default=32, ge=2)
     warmup: float = Field(default=0.06, ge=0, lt=1)  # share of the steps

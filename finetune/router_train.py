@@ -6,8 +6,7 @@ import copy
 import hashlib
 import math
 import random
-import warnings
-from collections import Counter
+import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -15,6 +14,9 @@ from typing import Any
 
 import numpy as np
 import torch
+from numpy.typing import NDArray
+from rich.console import Console
+from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
@@ -26,11 +28,20 @@ from finetune.router_batches import Batch, Labels, epoch
 from finetune.router_config import RouterConfig
 from finetune.router_data import RouterRow
 from finetune.router_metrics import f1
+from finetune.router_steps import (
+    Plan,
+    WeightAverage,
+    add_adapter,
+    class_weights,
+    fast_bfloat16,
+    stalled,
+)
 from knowledge_base.encoder import EncoderFiles
 
-MAX_EPOCHS = 40  # few-shot sets are repeated up to this often
-MAX_CLASS_WEIGHT = 3.0  # a rare intent counts more, but its typing errors must not rule
+MAX_EPOCHS = 15  # few-shot sets are repeated up to this often
 GRADIENT_NORM = 1.0
+STDERR = Console(stderr=True)
+NOT_OF_THE_WEIGHTS = {"resume", "out", "train", "eval", "add", "command", "time_budget_minutes"}
 
 Report = Callable[[str], None]
 
@@ -61,7 +72,6 @@ class Trainer:
     ) -> None:
         self.config, self.train, self.dev, self.labels = config, train, dev, labels
         self.checkpoint, self.report = checkpoint, report
-        self.rng = random.Random(config.seed)
         torch.manual_seed(config.seed)
         files = EncoderFiles(config.encoder)
         self.tokens = Tokens(files)
@@ -73,74 +83,92 @@ class Trainer:
             tag_count(labels.entities),
             config.scale,
         )
-        self._start_at_class_means()
-        self.network.encoder = _add_adapter(encoder, config.lora_rank)
-        self.class_weights = _class_weights(train, labels)
+        self.frozen = self._start_at_class_means()
+        """Vectors of the training rows before training, shape (rows, hidden)."""
+        self.network.encoder = add_adapter(encoder, config.lora_rank)
+        self.average = WeightAverage(self.network, config.average_decay)
+        self.class_weights = class_weights(train, labels)
 
     def run(self) -> Trained:
         config = self.config
         steps = math.ceil(len(self.train) / config.batch_size)
         epochs = min(MAX_EPOCHS, max(config.epochs, math.ceil(config.min_steps / steps)))
+        plan = Plan(epochs, steps, config.warmup, 60 * config.time_budget_minutes)
         optimizer = self._optimizer()
-        schedule = torch.optim.lr_scheduler.LambdaLR(
-            optimizer, _warm_then_linear(config.warmup, epochs * steps)
-        )
+        schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate)
         history: list[dict[str, float]] = []
         best = self._weights()
         if config.resume and self.checkpoint.exists():
             state = torch.load(self.checkpoint, weights_only=True)
             if state["key"] == self._key():
                 self._restore(state["weights"])
+                self.average.load(state["average"])
                 optimizer.load_state_dict(state["optimizer"])
                 schedule.load_state_dict(state["schedule"])
                 history, best = state["history"], state["best"]
-                self.rng = random.Random(config.seed + len(history))
                 self.report(f"resuming after epoch {len(history)}")
             else:
                 self.report("the checkpoint belongs to another recipe or other rows; starting anew")
-        while len(history) < epochs and not _stalled(history, config.patience):
-            loss = self._epoch(optimizer, schedule)
-            figures = self._dev_figures()
-            score = figures["intent"] + figures["entity"]
-            if not history or score > max(h["score"] for h in history):
-                best = self._weights()
-            history.append({"loss": loss, "score": score, **figures})
+        while not stalled(history, config.patience):
+            if plan.shorten([h["seconds"] for h in history]):
+                self.report(f"{plan.epochs} epochs fit into {config.time_budget_minutes:g} minutes")
+            if len(history) >= plan.epochs:
+                break
+            began = time.monotonic()
+            loss = self._epoch(optimizer, schedule, f"epoch {len(history) + 1}/{plan.epochs}")
+            with self.average.applied():
+                figures = self._dev_figures()
+                score = figures["intent"] + figures["entity"]
+                if not history or score > max(h["score"] for h in history):
+                    best = self._weights()
+            seconds = time.monotonic() - began
+            history.append({"loss": loss, "score": score, "seconds": seconds, **figures})
             self.report(
-                f"epoch {len(history)}/{epochs}: loss {loss:.3f}, dev intents "
-                f"{figures['intent']:.4f}, dev entities {figures['entity']:.4f}"
+                f"epoch {len(history)}/{plan.epochs}: loss {loss:.3f}, dev intents "
+                f"{figures['intent']:.4f}, dev entities {figures['entity']:.4f}, {seconds:.0f} s"
             )
             self._save(optimizer, schedule, history, best)
         self._restore(best)
         self.network.eval()
         return Trained(self.network, self.tokens, self.labels, tuple(history))
 
-    def outputs(self, rows: Sequence[RouterRow]) -> Outputs:
+    def outputs(self, rows: Sequence[RouterRow], *, exact: bool = True) -> Outputs:
+        """Of the weights as they are; in bfloat16, where that is faster, unless ``exact``."""
         self.network.eval()
-        return run_network(self.network, self.tokens, [r.text for r in rows], self.labels.entities)
+        with torch.autocast("cpu", torch.bfloat16, enabled=not exact and fast_bfloat16()):
+            return run_network(
+                self.network, self.tokens, [r.text for r in rows], self.labels.entities
+            )
 
-    def _epoch(self, optimizer: Any, schedule: Any) -> float:
+    def _epoch(self, optimizer: Any, schedule: Any, name: str) -> float:
+        """The mean loss. Seeded by the epochs so far, so that a resumed run draws the same."""
         self.network.train()
         total = 0.0
         config = self.config
-        for batch in epoch(
+        drawn = random.Random(config.seed + schedule.last_epoch)
+        torch.manual_seed(config.seed + schedule.last_epoch)
+        batches = epoch(
             self.train,
             self.labels,
             self.tokens,
             size=config.batch_size,
             noise=config.augmentation,
-            rng=self.rng,
-        ):
+            rng=drawn,
+        )
+        count = math.ceil(len(self.train) / config.batch_size)
+        for batch in track(batches, name, total=count, transient=True, console=STDERR):
             loss = self._loss(batch)
             optimizer.zero_grad()
             torch.autograd.backward(loss)
             torch.nn.utils.clip_grad_norm_(self._trainable(), GRADIENT_NORM)
             optimizer.step()
             schedule.step()
+            self.average.update()
             total += loss.item() * len(batch.intents)
         return total / len(self.train)
 
     def _loss(self, batch: Batch) -> Tensor:
-        with torch.autocast("cpu", torch.bfloat16, enabled=_fast_bfloat16()):
+        with torch.autocast("cpu", torch.bfloat16, enabled=fast_bfloat16()):
             states = self.network.states(batch.ids, batch.mask)
         states = states.float()
         sums = self.network.token_sums(states, batch.mask)
@@ -165,7 +193,7 @@ class Trainer:
 
     def _dev_figures(self) -> dict[str, float]:
         """Share of right intents (micro F1 for several) and entity F1, without rejection."""
-        outputs = self.outputs(self.dev)
+        outputs = self.outputs(self.dev, exact=False)
         logits = outputs.logits[:, : len(self.labels.intents)]
         truth = np.array([self.labels.target(r)[: logits.shape[1]] for r in self.dev])
         inside = np.array([not r.out_of_scope for r in self.dev])
@@ -181,25 +209,34 @@ class Trainer:
         entity = f1(hits, sum(map(len, found)) - hits, sum(map(len, gold)) - hits)
         return {"intent": intent, "entity": entity if self.labels.entities else 0.0}
 
-    def _start_at_class_means(self) -> None:
-        """Each intent's direction starts at its mean vector: few-shot sets are good at once."""
-        outputs = self.outputs(self.train)
+    def _start_at_class_means(self) -> NDArray[np.float32]:
+        """Each intent's direction starts at its mean vector: few-shot sets are good at once.
+        Returns the vectors."""
+        outputs = self.outputs(self.train, exact=False)
         vectors = torch.from_numpy(outputs.vectors)
         for place, name in enumerate(self.labels.outputs):
             members = torch.tensor([name in r.intents for r in self.train])
             mean = functional.normalize(vectors[members].mean(0), dim=0)
             self.network.intent.weight.data[place] = mean
+        return outputs.vectors
 
     def _optimizer(self) -> torch.optim.AdamW:
         adapter = [p for p in self.network.encoder.parameters() if p.requires_grad]
         heads = [p for n, p in self.network.named_parameters() if not n.startswith("encoder.")]
         return torch.optim.AdamW(
             [
-                {"params": adapter, "lr": self.config.learning_rate},
+                {"params": adapter, "lr": self._learning_rate()},
                 {"params": heads, "lr": self.config.head_learning_rate},
             ],
             weight_decay=0.01,
         )
+
+    def _learning_rate(self) -> float:
+        """Few examples an intent are soon learnt by heart: 85.5% on BANKING77 with 10 each at
+        the lower rate, 84.0% at the higher."""
+        config, count = self.config, max(1, len(self.labels.intents))
+        few = len(self.train) < config.few_shot_rows * count and not self.labels.entities
+        return config.few_shot_learning_rate if few else config.learning_rate
 
     def _trainable(self) -> list[Tensor]:
         return [p for p in self.network.parameters() if p.requires_grad]
@@ -223,6 +260,7 @@ class Trainer:
                 "weights": self._weights(),
                 "optimizer": optimizer.state_dict(),
                 "schedule": schedule.state_dict(),
+                "average": self.average.state(),
                 "history": history,
                 "best": best,
             },
@@ -231,41 +269,8 @@ class Trainer:
         fresh.rename(self.checkpoint)
 
     def _key(self) -> str:
-        recipe = self.config.model_dump_json(exclude={"resume", "out", "train", "eval", "command"})
+        recipe = self.config.model_dump_json(
+            exclude={"resume", "out", "train", "eval", "command", "time_budget_minutes"}
+        )
         rows = "\n".join(f"{r.text}\t{r.intents}\t{r.entities}" for r in (*self.train, *self.dev))
         return hashlib.sha256(f"{recipe}\n{rows}".encode()).hexdigest()
-
-
-def _add_adapter(encoder: Any, rank: int) -> Any:
-    """The encoder with LoRA on every linear layer, alpha twice the rank."""
-    from peft import LoraConfig, get_peft_model
-
-    config = LoraConfig(r=rank, lora_alpha=2 * rank, target_modules="all-linear")
-    with warnings.catch_warnings():
-        # peft 0.21 still reads a property that transformers 5.23 has renamed
-        warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
-        return get_peft_model(encoder, config)
-
-
-def _class_weights(rows: Sequence[RouterRow], labels: Labels) -> Tensor:
-    """Square root of inverse frequency, 1 on average over the rows."""
-    counts = Counter(i for r in rows for i in r.intents)
-    mean = len(rows) / len(labels.outputs)
-    raw = [math.sqrt(mean / max(1, counts[name])) for name in labels.outputs]
-    return torch.tensor([min(MAX_CLASS_WEIGHT, w) for w in raw])
-
-
-def _warm_then_linear(warmup: float, total: int) -> Callable[[int], float]:
-    first = max(1, round(warmup * total))
-    return lambda step: min(1.0, (step + 1) / first) * max(0.0, 1 - step / total)
-
-
-def _stalled(history: Sequence[dict[str, float]], patience: int) -> bool:
-    scores = [h["score"] for h in history]
-    return len(scores) > patience and max(scores[-patience:]) <= max(scores[:-patience])
-
-
-def _fast_bfloat16() -> bool:
-    """bfloat16 halves the time where the processor has it and costs time where it has not."""
-    found = torch.cpu.get_capabilities()
-    return bool(found.get("amx_bf16") or found.get("avx512_bf16"))

@@ -18,18 +18,20 @@ import typer
 from chatbot.errors import SetupError
 from chatbot.safety.classifiers import WEIGHTS, Heads, Vectors, featurize, sigmoid, softmax
 from chatbot.safety.crisis import crisis_alarm
-from chatbot.safety.encoded import decoded
-from chatbot.safety.injection import injection_marker
+from chatbot.safety.injection import about_a_model, injection_marker
 from chatbot.safety.views import scoring_views
 from chatbot.types import Tone
 from finetune.screen_data import ARTICLE, DATA, Row, read_rows
 from finetune.screen_report import HARD, ORDINARY, TONES, Scored, card, report
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 
-HASHED_WEIGHT: Final = 1.0  # of 0, 0.5, 1, 1.5 and 2 the best on dev
-STRENGTH: Final = {"injection": 5.0, "crisis": 5.0, "tone": 2.0}  # inverse of L2, best on dev
-FALSE_ALARMS: Final = {"injection": 0.015, "crisis": 0.008}
-"""On dev, of ordinary support messages and hard negatives together; promised are 2% and 1%."""
+HASHED_WEIGHT: Final = 1.5  # of 1, 1.5 and 2 the best on dev
+STRENGTH: Final = {"injection": 5.0, "crisis": 20.0, "tone": 2.0}  # inverse of L2, best on dev
+FALSE_ALARMS: Final = {
+    "injection": (0.015, ORDINARY | HARD),  # promised are 2% with hard negatives
+    "crisis": (0.009, ORDINARY),  # promised is 1% of ordinary messages
+}
+"""On dev, and of which rows."""
 PASSAGE_MARGIN: Final = 0.1  # above the worst score of an honest article on dev
 THREAT_PRECISION: Final = 0.9
 
@@ -103,7 +105,7 @@ def fit(head: str, rows: Sequence[Row], features: Vectors, seed: int) -> tuple[V
 def score(heads: Heads, rows: Sequence[Row], encoder: TextEncoder) -> list[Scored]:
     """Dev and test rows, as the screen reads them: worst over views, rules beside the heads."""
     kept = [row for row in rows if row.split != "train"]
-    views = [(*scoring_views(row.text), *decoded(row.text)) for row in kept]
+    views = [scoring_views(row.text) for row in kept]
     flat = list(dict.fromkeys(view for group in views for view in group))
     features = featurize(flat, encoder, heads.hashed_weight)
     place = {view: i for i, view in enumerate(flat)}
@@ -125,22 +127,26 @@ def score(heads: Heads, rows: Sequence[Row], encoder: TextEncoder) -> list[Score
 
 def _at_false_alarms(scored: Sequence[Scored], head: str) -> float:
     """The lowest threshold at which at most FALSE_ALARMS of harmless dev rows are flagged."""
+    rate, sources = FALSE_ALARMS[head]
     found = sorted(
         getattr(s, head)
         for s in scored
-        if s.row.split == "dev" and s.row.source in ORDINARY | HARD
-        if getattr(s.row, head) == 0
+        if s.row.split == "dev" and s.row.source in sources and getattr(s.row, head) == 0
     )
     if not found:
         raise SetupError("there are no legitimate dev rows to set a threshold with")
-    allowed = int(FALSE_ALARMS[head] * len(found))
+    allowed = int(rate * len(found))
     return float(min(0.95, max(0.05, found[len(found) - 1 - allowed] + 1e-4)))
 
 
 def _above_articles(scored: Sequence[Scored]) -> float:
     """Above every honest article of dev by a margin: an article that is left out is missed."""
-    found = [s.injection for s in scored if s.row.split == "dev" and s.row.source == ARTICLE]
-    return float(min(0.99, max(0.5, max(found, default=0.0) + PASSAGE_MARGIN)))
+    found = [
+        s.injection
+        for s in scored
+        if s.row.split == "dev" and s.row.source == ARTICLE and about_a_model(s.row.text)
+    ]
+    return float(min(0.99, max(0.7, max(found, default=0.0) + PASSAGE_MARGIN)))
 
 
 def _at_precision(scored: Sequence[Scored]) -> float:

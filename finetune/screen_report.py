@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
+from chatbot.safety.injection import about_a_model
+from chatbot.safety.passages import passage_marker
 from chatbot.types import Tone
 from finetune.screen_data import ARTICLE, Row
 
@@ -69,7 +71,8 @@ def _binary(part: Sequence[Scored], head: str, rule: str, threshold: float) -> d
 
 def _passages(part: Sequence[Scored], threshold: float) -> dict[str, Any]:
     def left_out(s: Scored) -> bool:
-        return s.injection >= threshold or s.marker
+        sure = s.injection >= threshold and about_a_model(s.row.text)
+        return sure or s.marker or passage_marker(s.row.text) is not None
 
     articles = [s for s in part if s.row.source == ARTICLE]
     poisoned = [s for s in part if s.row.source in FOR_PASSAGES]

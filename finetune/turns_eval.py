@@ -21,7 +21,7 @@ from typing import Any
 from chatbot.ask import one_turn
 from chatbot.desk import Desk
 from chatbot.errors import BadInput
-from chatbot.turn import TurnRequest
+from chatbot.steps import TurnRequest
 from chatbot.types import HistoryMessage
 from finetune.report import Section, write_report
 

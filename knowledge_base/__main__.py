@@ -1,10 +1,9 @@
-"""Command line: ``python -m knowledge_base sync | calibrate | search | snapshots | rollback``."""
+"""Command line: ``python -m knowledge_base sync | calibrate | search | curated | …``."""
 
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import Callable
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any, TypeVar
@@ -12,13 +11,13 @@ from typing import Annotated, Any, TypeVar
 import typer
 from pydantic import ValidationError
 from rich.console import Console
-from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 
 from knowledge_base.article import AUDIENCES, PUBLIC
 from knowledge_base.encoder import EncoderFiles, EncoderNotFound, TransformerEncoder
-from knowledge_base.errors import KnowledgeError
+from knowledge_base.errors import KnowledgeError, SnapshotDamaged
+from knowledge_base.progress import progress_bar
 from knowledge_base.settings import KnowledgeSettings
-from knowledge_base.store import SnapshotStore
+from knowledge_base.store import SnapshotStore, open_store
 
 T = TypeVar("T")
 app = typer.Typer(
@@ -37,66 +36,67 @@ DataDir = Annotated[
 
 @app.command()
 def sync(
-    path: Annotated[Path, typer.Argument(help="A folder or a file of articles.")],
+    path: Annotated[str, typer.Argument(help="A folder, a file, or an http(s) address.")],
+    *,
     source: Annotated[
         str | None, typer.Option(help="Whose articles these are (default: the path's name).")
     ] = None,
     prune: Annotated[
         bool, typer.Option("--prune", help="Drop this source's articles that are not in PATH.")
     ] = False,
+    allow_private: Annotated[
+        bool, typer.Option("--allow-private", help="Addresses may lead into a private network.")
+    ] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print one JSON object.")] = False,
     data_dir: DataDir = None,
 ) -> None:
     """Build the next snapshot; print what was added, changed, removed, and what failed."""
 
     def run(progress: Callable[[str, int, int], None]) -> None:
+        from knowledge_base.reporting import sync_json, sync_lines
         from knowledge_base.sync import sync_path
 
         settings = _settings(data_dir)
+        store = open_store(settings)
         report = sync_path(
-            SnapshotStore(settings.knowledge_dir),
+            store,
             _encoder(settings),
             path,
             source=source,
             prune=prune,
+            allow_private=allow_private,
             progress=progress,
         )
         for item in report.notes:
             errors.print(f"note: {item}")
         for item in report.failed:
             errors.print(f"failed: {item}")
-        for word in ("added", "changed", "removed"):
-            for identity in getattr(report, word):
-                print(f"{word}: {identity}")
-        print(
-            f"{len(report.added)} added, {len(report.changed)} changed, "
-            f"{len(report.removed)} removed, {report.unchanged} unchanged, "
-            f"{len(report.failed)} failed"
-        )
-        print(
-            f"snapshot {report.snapshot}: {report.chunks} chunks, {report.embedded} embedded, "
-            f"{'calibrated, ' if report.calibrated else ''}{report.seconds:.1f} s"
-            if report.new_snapshot
-            else f"nothing changed; snapshot {report.snapshot} keeps serving"
-        )
+        if as_json:
+            print(json.dumps(sync_json(report), ensure_ascii=False, indent=2))
+            return
+        for line in sync_lines(report, store.current().articles):
+            print(line)
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         _guarded(lambda: run(progress))
 
 
 @app.command()
 def calibrate(data_dir: DataDir = None) -> None:
-    """Find fusion weight and relevance floor for these articles, without labels."""
+    """Find fusion weight, relevance floor and the curated answers' threshold, without labels."""
 
     def run(progress: Callable[[str, int, int], None]) -> None:
         from knowledge_base.sync import recalibrate
 
         settings = _settings(data_dir)
-        calibration = recalibrate(
-            SnapshotStore(settings.knowledge_dir), _encoder(settings), progress
-        )
-        print(json.dumps(calibration.to_json(), indent=2))
+        store = open_store(settings)
+        values = recalibrate(store, _encoder(settings), progress).to_json()
+        curated = store.current().curated
+        if curated.answers:
+            values["curated"] = curated.calibration.to_json()
+        print(json.dumps(values, indent=2))
 
-    with _progress() as progress:
+    with progress_bar() as progress:
         _guarded(lambda: run(progress))
 
 
@@ -134,6 +134,39 @@ def search(
 
 
 @app.command()
+def curated(
+    text: Annotated[str, typer.Argument(help="A question.")],
+    *,
+    k: Annotated[int, typer.Option("-k", min=1, max=100, help="At most so many answers.")] = 3,
+    internal: Annotated[bool, typer.Option("--internal", help="Internal answers too.")] = False,
+    locale: Annotated[str | None, typer.Option(help="The customer's, such as de-CH.")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Print the nearest curated answers with their scores, and which one TEXT would get."""
+
+    def run() -> None:
+        from knowledge_base.curated import match_curated, nearest_curated
+
+        settings = _settings(data_dir)
+        snapshot = open_store(settings).current()
+        vector = _encoder(settings).embed([text])[0]
+        audiences = AUDIENCES if internal else (PUBLIC,)
+        found = nearest_curated(snapshot, text, vector, k, audiences=audiences, locale=locale)
+        match = match_curated(snapshot, text, vector, audiences=audiences, locale=locale)
+        least = snapshot.curated.calibration.threshold
+        for one in found:
+            mark = "*" if match and one.answer.id == match.answer.id else " "
+            print(f"{mark} {one.score:.3f}  {one.answer.id}  {one.question}")
+        print(
+            f"answered with {match.answer.id!r}:\n{match.answer.answer}"
+            if match
+            else f"no curated answer reaches {least:.3f}; the articles answer"
+        )
+
+    _guarded(run)
+
+
+@app.command()
 def snapshots(data_dir: DataDir = None) -> None:
     """List snapshots, oldest first; the serving one is marked with a star."""
 
@@ -141,11 +174,7 @@ def snapshots(data_dir: DataDir = None) -> None:
         store = SnapshotStore(_settings(data_dir).knowledge_dir)
         serving = store.current_name()
         for name in store.names():
-            manifest = store.manifest(name)
-            print(
-                f"{'*' if name == serving else ' '} {name}  {manifest['articles']} articles, "
-                f"{manifest['chunks']} chunks, {manifest['index']}, {manifest['encoder']}"
-            )
+            print(f"{'*' if name == serving else ' '} {name}  {_described(store, name)}")
 
     _guarded(run)
 
@@ -158,10 +187,23 @@ def rollback(
     """Serve an earlier snapshot again."""
 
     def run() -> None:
-        snapshot = SnapshotStore(_settings(data_dir).knowledge_dir).rollback(name)
+        snapshot = open_store(_settings(data_dir)).rollback(name)
         print(f"serving {snapshot.name} with {len(snapshot.articles)} articles")
 
     _guarded(run)
+
+
+def _described(store: SnapshotStore, name: str) -> str:
+    try:
+        manifest = store.manifest(name)
+    except SnapshotDamaged as error:
+        return f"damaged: {error}"
+    curated = manifest.get("curated", 0)
+    return (
+        f"{manifest['articles']} articles, {manifest['chunks']} chunks, "
+        + (f"{curated} curated answers, " if curated else "")
+        + f"{manifest['index']} (recall {manifest['index_recall']:.3f}), {manifest['encoder']}"
+    )
 
 
 def _settings(data_dir: Path | None) -> KnowledgeSettings:
@@ -189,27 +231,6 @@ def _guarded(run: Callable[[], T]) -> T:
     except KeyboardInterrupt:
         errors.print("interrupted; the former snapshot keeps serving, run again to go on")
         raise typer.Exit(130) from None
-
-
-@contextmanager
-def _progress() -> Iterator[Callable[[str, int, int], None]]:
-    bar = Progress(
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-        console=Console(stderr=True),
-        transient=True,
-    )
-    tasks = {}
-
-    def report(stage: str, done: int, total: int) -> None:
-        if stage not in tasks:
-            tasks[stage] = bar.add_task(stage, total=total)
-        bar.update(tasks[stage], completed=done, total=total)
-
-    with bar:
-        yield report
 
 
 if __name__ == "__main__":

@@ -15,7 +15,8 @@ from knowledge_base.curated import CuratedAnswer, CuratedSet
 from knowledge_base.curated_calibration import calibrate_curated
 from knowledge_base.embedding import Partial, Progress, embed_chunks
 from knowledge_base.encoder import TextEncoder
-from knowledge_base.snapshot import Snapshot, build_snapshot
+from knowledge_base.snapshot import Snapshot
+from knowledge_base.snapshot_files import build_snapshot
 from knowledge_base.store import SnapshotStore
 
 RECALIBRATE_SHARE = 0.1  # of the articles changed since the last calibration

@@ -172,9 +172,8 @@ def match_curated(
     ``vector`` is the encoder's of ``query``, shape (dimension,).
     """
     best = nearest_curated(snapshot, query, vector, 1, audiences=audiences, on=on, locale=locale)
-    if not best or best[0].score < snapshot.curated.calibration.threshold:
-        return None
-    return best[0]
+    sure = best and best[0].score >= snapshot.curated.calibration.threshold
+    return best[0] if sure else None
 
 
 def nearest_curated(
@@ -233,21 +232,12 @@ def _covered(snapshot: Snapshot, asked: Sequence[str], known: Collection[str]) -
 def _shown(
     snapshot: Snapshot, audiences: Collection[str], day: date, locale: str | None
 ) -> set[str]:
-    visible = _visible(snapshot, audiences, day)
+    allowed = snapshot.allowed(audiences, day)
     return {
         answer.id
         for answer in snapshot.curated.answers
         if answer.audience in audiences
         and given.valid_on(answer.valid_from, answer.valid_until, day)
-        and (answer.article is None or answer.article in visible)
+        and (answer.article is None or snapshot.shows(answer.article, allowed))
         and (not locale or not answer.locale or serves(answer.locale, locale))
     }
-
-
-def _visible(snapshot: Snapshot, audiences: Collection[str], day: date) -> frozenset[str]:
-    allowed = snapshot.allowed(audiences, day)
-    return frozenset(
-        answer.article
-        for answer in snapshot.curated.answers
-        if answer.article and snapshot.shows(answer.article, allowed)
-    )

@@ -29,10 +29,10 @@ from knowledge_base.snapshot import Snapshot
 FALSE_SHARE = 0.01  # of questions meant for no curated answer, that may get one
 PSEUDO = 300
 EXCHANGED = 600  # questions with one word exchanged; 3 s to embed
-PER_WORD = 3
+PER_WORD = 5
 VOCABULARY = 1000  # words of titles, headings and curated questions
 SAME_MATTER = 5  # passages nearest to a curated question, which may well ask the same
-FEWEST = 50  # questions of all kinds, below which only verbatim questions match
+FEWEST = 20  # questions with one word exchanged, below which only verbatim questions match
 
 
 def calibrate_curated(
@@ -53,15 +53,14 @@ def calibrate_curated(
     exchanged = _exchanged(snapshot, encoder)
     kinds["one_word_exchanged"] = _best(snapshot, exchanged, encoder)
     progress("calibrate curated", 3, 4)
-    count = sum(map(len, kinds.values()))
-    if count < FEWEST:
+    if len(exchanged) < FEWEST:
         return CuratedCalibration()
     figures = {name: round(_quantile(scores), 4) for name, scores in kinds.items() if scores}
     threshold = min(max(figures.values()), VERBATIM)
     reworded = np.array(_best(snapshot, _reworded(snapshot), encoder))
     figures["reworded_above"] = round(float((reworded >= threshold).mean()), 4)
     progress("calibrate curated", 4, 4)
-    return CuratedCalibration(round(threshold + 1e-4, 4), count, figures)
+    return CuratedCalibration(round(threshold + 1e-4, 4), sum(map(len, kinds.values())), figures)
 
 
 def _best(snapshot: Snapshot, texts: Sequence[str], encoder: TextEncoder) -> list[float]:

@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
-from collections import OrderedDict
 from collections.abc import Sequence
 from dataclasses import dataclass
 from functools import cached_property
@@ -22,6 +21,7 @@ from numpy.typing import NDArray
 
 from knowledge_base.batching import Batched, Row
 from knowledge_base.compiled import Recipe, load
+from knowledge_base.recent import Recent
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -155,7 +155,7 @@ class TransformerEncoder:
         self.files = files or EncoderFiles()
         self.batch_size = batch_size
         self._lock = Lock()
-        self._known: OrderedDict[str, NDArray[np.float32]] = OrderedDict()
+        self._recent = Recent(REMEMBERED, self._computed)
 
     @cached_property
     def _parts(self) -> tuple[Tokenizer, Batched]:
@@ -179,22 +179,10 @@ class TransformerEncoder:
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)
-        if len(texts) > FEW:
-            return self._computed(texts)
-        with self._lock:
-            found = {text: self._known[text] for text in texts if text in self._known}
-        missing = [text for text in dict.fromkeys(texts) if text not in found]
-        if missing:
-            found |= zip(missing, self._computed(missing), strict=True)
-        with self._lock:
-            for text in texts:
-                self._known[text] = found[text]
-                self._known.move_to_end(text)
-            while len(self._known) > REMEMBERED:
-                self._known.popitem(last=False)
-        return np.stack([found[text] for text in texts])
+        found = self._computed(texts) if len(texts) > FEW else self._recent.of(texts)
+        return np.stack(found)
 
-    def _computed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+    def _computed(self, texts: Sequence[str]) -> list[NDArray[np.float32]]:
         with self._lock:  # one load
             tokenizer, network = self._parts
         order = sorted(range(len(texts)), key=lambda i: len(texts[i]))  # like lengths together
@@ -205,4 +193,4 @@ class TransformerEncoder:
             answers = network.run([Row(e.ids, e.type_ids) for e in encodings])
             for place, answer in zip(places, answers, strict=True):
                 vectors[place] = answer[0]
-        return np.stack(vectors)
+        return vectors

@@ -84,11 +84,23 @@ class LexicalIndex:
 
 def words(text: str, language: str = "en") -> list[str]:
     """Stemmed words and numbers, without the language's stop words."""
-    folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
     stop = _stop_words(language)
+    return _stems([token for token in _tokens(text) if token not in stop], language)
+
+
+def stemmed(text: str, language: str = "en") -> list[str]:
+    """Stemmed words and numbers, all of them."""
+    return _stems(_tokens(text), language)
+
+
+def _tokens(text: str) -> list[str]:
+    folded = unicodedata.normalize("NFKC", text).lower().replace("’", "'")
+    return _TOKEN.findall(folded)
+
+
+def _stems(tokens: list[str], language: str) -> list[str]:
     stemmer = _stemmer(language)
-    kept = [token for token in _TOKEN.findall(folded) if token not in stop]
-    return list(stemmer.stemWords(kept)) if stemmer else kept
+    return list(stemmer.stemWords(tokens)) if stemmer else tokens
 
 
 @lru_cache

@@ -108,19 +108,22 @@ def linked(
     before: Mapping[str, CuratedAnswer],
     articles: Mapping[str, Article],
     failures: list[Failure],
+    notes: list[Failure],
 ) -> dict[str, CuratedAnswer]:
-    """Without curated answers whose article is not there; an earlier version is not kept
-    either, because its link leads nowhere now."""
+    """Without curated answers whose article is not there: a new one has failed, one that served
+    goes with its article, which is noted."""
     result = dict(answers)
     for identity, answer in answers.items():
         if answer.article is None or answer.article in articles:
             continue
         result.pop(identity)
-        if identity not in before or before[identity].version != answer.version:
-            reason = f"curated answer {identity!r} links article {answer.article!r}"
+        origin = answer.origin or identity
+        named = f"curated answer {identity!r}"
+        if identity in before and before[identity].version == answer.version:
+            notes.append(Failure.at(origin, f"{named} goes with its article {answer.article!r}"))
         else:
-            reason = f"curated answer {identity!r} is gone with its article {answer.article!r}"
-        failures.append(Failure.at(answer.origin or identity, f"{reason}, which is not there"))
+            reason = f"{named} links article {answer.article!r}, which is not there"
+            failures.append(Failure.at(origin, reason))
     return result
 
 

@@ -14,16 +14,20 @@ from typing import Any
 def quiet_libraries() -> None:
     """No progress bars and no advice from transformers; errors still show.
 
-    Costs the import of transformers: call it where a model is about to be loaded.
+    Does not import transformers, which takes a second: one that is imported later reads the
+    variables.
     """
     os.environ.setdefault("TOKENIZERS_PARALLELISM", "false")  # forks would warn about threads
+    os.environ.setdefault("TRANSFORMERS_VERBOSITY", "error")
+    os.environ.setdefault("HF_HUB_DISABLE_PROGRESS_BARS", "1")
     # Raised inside transformers when peft merges an adapter; nothing of ours uses the old name.
     warnings.filterwarnings("ignore", message=".*is_gradient_checkpointing", category=FutureWarning)
     logging.getLogger("bm25s").setLevel(logging.WARNING)
-    from transformers.utils import logging as transformers_logging
+    if "transformers" in sys.modules:
+        from transformers.utils import logging as transformers_logging
 
-    transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
-    transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
+        transformers_logging.disable_progress_bar()  # type: ignore[no-untyped-call]
+        transformers_logging.set_verbosity_error()  # type: ignore[no-untyped-call]
 
 
 def import_openvino() -> Any:

@@ -1,9 +1,10 @@
 """The reranker: a small cross-encoder that judges whether a piece of text answers a question.
 
-It reads "question [SEP] title > heading. unit" (a unit is a sentence, an item, a table row) through the shared encoder with its own LoRA
-adapter merged in, so that each word of the question can look at each word of the passage. On
-disk: ``reranker.json`` and ``reranker.safetensors`` (adapter, fp16); ``finetune reranker``
-writes them. Source of the method: Nogueira and Cho 2019, https://arxiv.org/abs/1901.04085.
+It reads "question [SEP] title > heading. unit" (a unit is a sentence, an item, a table row)
+through the shared encoder with its own LoRA adapter merged in, so that each word of the question
+can look at each word of the unit. On disk: ``reranker.json`` and ``reranker.safetensors``
+(adapter, fp16); ``finetune reranker`` writes them. Source of the method: Nogueira and Cho 2019,
+https://arxiv.org/abs/1901.04085.
 """
 
 from __future__ import annotations

@@ -17,6 +17,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.article import PUBLIC, Article
+from knowledge_base.curated import CuratedAnswer, match_curated
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
 from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
@@ -113,6 +114,22 @@ class Retriever:
             self.search(query, k, audiences=audiences, on=on, floor=floor) for query in queries
         ]
         return interleaved(found, k, key=lambda passage: passage.chunk)
+
+    def curated(
+        self, query: str, *, audiences: Collection[str] = (PUBLIC,), on: date | None = None
+    ) -> tuple[CuratedAnswer, Passage | None] | None:
+        """The answer that staff wrote for this very question, with the first passage of the
+        article that it names; None where no curated question is surely meant."""
+        snapshot = self.snapshot()
+        if not snapshot.curated.answers or not query.strip():
+            return None
+        match = match_curated(snapshot, query, self._embed(query), audiences=audiences, on=on)
+        if match is None:
+            return None
+        places = (n for n, one in enumerate(snapshot.chunks) if one.article == match.answer.article)
+        first = next(places, None)
+        cited = None if first is None else _passage(snapshot, first, match.score, ())
+        return match.answer, cited
 
     def rank_articles(
         self,

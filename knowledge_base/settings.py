@@ -33,6 +33,11 @@ class KnowledgeSettings(BaseSettings):
         description="'auto': compiled with OpenVINO where it is installed; 'torch': PyTorch.",
     )
 
+    vector_store: str = Field(
+        default="",
+        description="'module:factory' of a LangChain VectorStore in place of FAISS; '' = FAISS.",
+    )
+
     @property
     def knowledge_dir(self) -> Path:
         return self.data_dir / "knowledge"

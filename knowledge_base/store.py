@@ -9,12 +9,10 @@ root/sync.lock           held while a sync runs
 from __future__ import annotations
 
 import fcntl
-import hashlib
-import json
 import logging
 import os
 import shutil
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -29,12 +27,20 @@ from knowledge_base.errors import (
     UnknownSnapshot,
 )
 from knowledge_base.files import flush_folder, flush_tree, write_atomically
-from knowledge_base.snapshot import Snapshot, load_snapshot, read_manifest, write_manifest
+from knowledge_base.settings import KnowledgeSettings
+from knowledge_base.snapshot import Snapshot
+from knowledge_base.snapshot_files import load_snapshot, read_manifest, write_manifest
 from knowledge_base.vector_store import VectorStores
+from knowledge_base.versions import Versions
 
 KEPT = 5  # snapshots to roll back to
 _BUILDING = ".building-"
 _log = logging.getLogger(__name__)
+
+
+def open_store(settings: KnowledgeSettings) -> SnapshotStore:
+    """The store that the settings ask for. Raises VectorStoreFailed for a bad setting."""
+    return SnapshotStore(settings.knowledge_dir, VectorStores.from_setting(settings.vector_store))
 
 
 class SnapshotStore:
@@ -46,6 +52,7 @@ class SnapshotStore:
         self.vector_stores = vector_stores
         self._snapshots = root / "snapshots"
         self._pointer = root / "current"
+        self._versions = Versions(root / "versions")
         self._loading = Lock()
         self._loaded: Snapshot | None = None
         self._stamp: tuple[int, int, int] | None = None
@@ -195,7 +202,7 @@ class SnapshotStore:
     def publish(self, folder: Path, snapshot: Snapshot) -> None:
         """Seals a working folder as a snapshot and lets it serve; call while ``writing``."""
         write_manifest(folder, snapshot)
-        self._keep_versions(snapshot.articles.values())
+        self._versions.keep(snapshot.articles.values())
         flush_tree(folder)
         folder.rename(self._snapshots / snapshot.name)
         flush_folder(self._snapshots)
@@ -218,30 +225,5 @@ class SnapshotStore:
         return doomed
 
     def version(self, identity: str, version: str) -> Article | None:
-        """An article version that was ever synced, or None."""
-        try:
-            row = json.loads(self._version_path(identity, version).read_text(encoding="utf-8"))
-        except FileNotFoundError:
-            return None
-        article = Article.from_json(row)
-        if (article.id, article.version) != (identity, version):
-            raise SnapshotDamaged(f"the stored version {identity}@{version} was altered")
-        return article
-
-    def _version_path(self, identity: str, version: str) -> Path:
-        key = hashlib.sha256(f"{identity}@{version}".encode()).hexdigest()[:40]
-        return self.root / "versions" / key[:2] / f"{key[2:]}.json"
-
-    def _keep_versions(self, articles: Iterable[Article]) -> None:
-        written = False
-        for article in articles:
-            path = self._version_path(article.id, article.version)
-            if path.exists():
-                continue
-            path.parent.mkdir(parents=True, exist_ok=True)
-            aside = path.with_suffix(".new")
-            aside.write_text(json.dumps(article.to_json(), ensure_ascii=False), encoding="utf-8")
-            aside.replace(path)
-            written = True
-        if written:
-            os.sync()  # one call for thousands of small files
+        """An article version that was ever synced, or None. Raises SnapshotDamaged."""
+        return self._versions.get(identity, version)

@@ -120,7 +120,8 @@ def sync_articles(
         )
         after = without_cycles(after, before, accepted, failures)
         kept = merged(answers, staff, source=source, remove=remove, prune=prune, failures=failures)
-        kept = linked(kept, answers, after, failures)
+        oddities = [*notes, *problem]
+        kept = linked(kept, answers, after, failures, oddities)
         changes, staff_changes = Changes.between(before, after), Changes.between(answers, kept)
         report = SyncReport(
             snapshot=former.name if former else "",
@@ -130,7 +131,7 @@ def sync_articles(
             removed=changes.removed,
             unchanged=changes.unchanged,
             failed=tuple(failures),
-            notes=(*notes, *problem),
+            notes=tuple(oddities),
             chunks=len(former.chunks) if former else 0,
             embedded=0,
             calibrated=False,

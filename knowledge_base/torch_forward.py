@@ -12,8 +12,6 @@ from torch import Tensor, nn
 
 from knowledge_base.batching import Floats, Ids
 
-EXAMPLE_LENGTHS = (5, 12, 9)  # rows of unequal length: a mask that conversion lost would show
-
 
 class TorchForward:
     """Runs a module as it is, in fp32."""
@@ -83,10 +81,10 @@ def pair_pooled(states: Tensor, mask: Tensor) -> Tensor:
     return torch.cat([states[:, 0], mean_of(states, mask)], dim=1)
 
 
-def example() -> tuple[Ids, Ids, Ids]:
-    """Ids below 1000, as every encoder's vocabulary has them, with padding."""
-    width = max(EXAMPLE_LENGTHS)
-    random = torch.Generator().manual_seed(0)
-    ids = torch.randint(5, 1000, (len(EXAMPLE_LENGTHS), width), generator=random)
-    mask = (torch.arange(width) < torch.tensor(EXAMPLE_LENGTHS)[:, None]).long()
+def example(*lengths: int) -> tuple[Ids, Ids, Ids]:
+    """Rows of these lengths: ids below 1000, as every encoder's vocabulary has them."""
+    width = max(lengths)
+    random = torch.Generator().manual_seed(width)
+    ids = torch.randint(5, 1000, (len(lengths), width), generator=random)
+    mask = (torch.arange(width) < torch.tensor(lengths)[:, None]).long()
     return (ids * mask).numpy(), mask.numpy(), torch.zeros_like(ids).numpy()

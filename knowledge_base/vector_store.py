@@ -94,12 +94,14 @@ class VectorStores:
 
     def drop(self, snapshot: str, chunks: Path) -> None:
         """Deletes a snapshot's documents. A store that cannot is named in the log."""
-        ids = [f"{row['article']}#{row['ordinal']}" for row in read_lines(chunks)]
+        rows = read_lines(chunks) if chunks.exists() else ()
+        ids = [f"{row['article']}#{row['ordinal']}" for row in rows]
         nothing = _known_vectors([], np.zeros((0, 1), np.float32))
         try:
-            self._factory(nothing, snapshot).delete(ids)
-        except NotImplementedError:
-            _log.warning("%s cannot delete: remove collection %s by hand", self._name, snapshot)
+            with _named(self._name):
+                self._factory(nothing, snapshot).delete(ids)
+        except VectorStoreFailed as error:
+            _log.warning("collection %s stays until it is removed by hand: %s", snapshot, error)
 
 
 class StoreIndex:

@@ -31,9 +31,7 @@ class Directory:
                 .where(StaffSession.ended_at.is_(None), StaffSession.expires_at > rows.now)
                 .distinct()
             )
-            seen = {
-                row.key_id: row.seen_at for row in await rows.session.scalars(select(Presence))
-            }
+            seen = {row.key_id: row.seen_at for row in await rows.session.scalars(select(Presence))}
             present_since = rows.now - self.office.settings.presence_s
             found = {
                 staff_id: {

@@ -23,10 +23,12 @@ async def methods(ctx: Ctx) -> dict[str, Any]:
 
 @router.get("/auth/login", include_in_schema=False)
 async def login(
-    request: Request, ctx: Ctx, next: Annotated[str, Query(max_length=200)] = "/console"
+    request: Request,
+    ctx: Ctx,
+    next_path: Annotated[str, Query(alias="next", max_length=200)] = "/console",
 ) -> Response:
     ctx.limits.count("address", ctx.limits.address(request))
-    begun = await _provider(ctx).begin(f"{_own(request, ctx)}/auth/callback", _local(next))
+    begun = await _provider(ctx).begin(f"{_own(request, ctx)}/auth/callback", _local(next_path))
     response = RedirectResponse(begun.url, status_code=303)
     _set(response, request, ctx, SIGN_IN_COOKIE, begun.cookie, int(SIGN_IN_S))
     return response

@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 from authlib.common.errors import AuthlibBaseError
 from authlib.integrations.httpx_client import AsyncOAuth2Client
 from joserfc import jwt
@@ -49,7 +49,7 @@ class OpenIdProvider:
         settings: Settings,
         vault: Vault,
         clock: Callable[[], float] = time.time,
-        transport: httpx.AsyncBaseTransport | None = None,
+        transport: httpx2.AsyncBaseTransport | None = None,
     ) -> None:
         self.issuer = (settings.oidc_issuer or "").rstrip("/")
         self._settings, self._vault, self._clock = settings, vault, clock
@@ -60,7 +60,7 @@ class OpenIdProvider:
 
     @property
     def name(self) -> str:
-        return httpx.URL(self.issuer).host
+        return httpx2.URL(self.issuer).host
 
     async def begin(self, redirect_uri: str, next_path: str) -> Begun:
         await self._look_up()
@@ -102,7 +102,7 @@ class OpenIdProvider:
                     claims = await self._with_user_info(client, claims)
         except (AuthlibBaseError, KeyError) as error:
             raise NotAuthenticated(f"the provider did not accept the sign-in: {error}") from None
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Unavailable(f"{self.name} does not answer: {type(error).__name__}") from None
         return self._staff(claims), kept["next"]
 
@@ -170,11 +170,11 @@ class OpenIdProvider:
         if not again and time.monotonic() - self._read_at < METADATA_S:
             return
         try:
-            async with httpx.AsyncClient(transport=self._transport, timeout=10) as client:
+            async with httpx2.AsyncClient(transport=self._transport, timeout=10) as client:
                 address = f"{self.issuer}/.well-known/openid-configuration"
                 metadata = (await client.get(address)).raise_for_status().json()
                 keys = (await client.get(metadata["jwks_uri"])).raise_for_status().json()
-        except (httpx.HTTPError, ValueError, KeyError) as error:
+        except (httpx2.HTTPError, ValueError, KeyError) as error:
             raise Unavailable(
                 f"the OpenID provider {self.issuer} cannot be read: {type(error).__name__}; "
                 "check CHATBOT_OIDC_ISSUER"

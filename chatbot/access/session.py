@@ -8,7 +8,9 @@ from contextlib import asynccontextmanager
 from chatbot.access.keys import Keys
 from chatbot.company import load_company
 from chatbot.conversations.office import Office
+from chatbot.review.rules import ReviewRules
 from chatbot.settings import Settings
+from chatbot.storage.clock import shared_clock
 from chatbot.storage.crypto import load_vault
 from chatbot.storage.database import Database
 from chatbot.storage.migrate import migrate
@@ -21,6 +23,9 @@ async def open_keys(settings: Settings) -> AsyncIterator[Keys]:
     database = Database(settings.resolved_database_url)
     try:
         vault = load_vault(secret, settings.data_dir)
-        yield Keys(Office(database, vault, load_company(settings.company), settings))
+        company = load_company(settings.company)
+        rules = ReviewRules(settings, company.texts, settings.company / "review.toml")
+        clock = await shared_clock(database)
+        yield Keys(Office(database, vault, company, settings, clock=clock, review_rules=rules))
     finally:
         await database.close()

@@ -95,11 +95,9 @@ class Sessions:
         if method in SAFE_METHODS:
             return
         if given is None or not hmac.compare_digest(self.csrf_token(token), given):
-            raise NotAllowed(
-                "send the csrf_token of GET /v1/staff/me as the header X-CSRF-Token"
-            )
+            raise NotAllowed("send the csrf_token of GET /v1/staff/me as the header X-CSRF-Token")
 
-    def _by(self, token: str) -> Select[tuple[StaffSession]]:
+    def _by(self, token: str) -> Select[StaffSession]:
         return select(StaffSession).where(
             StaffSession.token_hash == self.office.vault.hash_token(token)
         )

@@ -7,7 +7,11 @@ from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 from importlib.util import find_spec
 
+from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.engine import Engine
+from chatbot.answering.merged import prepare_merged
+from chatbot.answering.merging import NotMergeable
+from chatbot.answering.served import resolve_adapter
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
 
@@ -41,13 +45,31 @@ def choose_engine(settings: Settings) -> Chosen:
     return Chosen(engine, f"openvino cannot be used: {reason}", fallback=True)
 
 
+def prepare_engine(settings: Settings) -> None:
+    """What the first start does before any worker loads: the base model's files and, where
+    openvino will serve, the merged one. Raises SetupError."""
+    if settings.engine == "openai":
+        return
+    base = prepare_base_model(settings)
+    if settings.engine == "transformers":
+        return
+    if settings.engine == "auto" and (_why_not_openvino() or _has_gpu()):
+        return
+    try:
+        prepare_merged(base, resolve_adapter(settings), settings.data_dir)
+    except NotMergeable:
+        if settings.engine != "auto":
+            raise  # with 'auto', choose_engine takes transformers and says why
+
+
 def _load(settings: Settings, name: str) -> Engine:
     if name == "openai":
         from chatbot.answering.openai_engine import OpenAIEngine
 
         return OpenAIEngine.from_settings(settings)
     if name == "openvino":
-        _check_openvino()
+        if why_not := _why_not_openvino():
+            raise SetupError(why_not)
         from chatbot.answering.openvino_engine import OpenVINOEngine
 
         return OpenVINOEngine.from_settings(settings)
@@ -56,12 +78,13 @@ def _load(settings: Settings, name: str) -> Engine:
     return TransformersEngine.from_settings(settings)
 
 
-def _check_openvino() -> None:
+def _why_not_openvino() -> str | None:
     if find_spec("openvino_genai") is None:
-        raise SetupError(
-            f"the package openvino-genai is not installed; run: {INSTALL} (it has no wheel for "
-            "some machines), or set CHATBOT_ENGINE=transformers"
+        return (
+            f"the package openvino-genai is not installed; run: {INSTALL} (some machines have no "
+            "wheel of it), or set CHATBOT_ENGINE=transformers"
         )
+    return None
 
 
 def _has_gpu() -> bool:

@@ -21,6 +21,9 @@ if TYPE_CHECKING:
 _MATCH_TOKENS = (4, 3, 2)
 """Lengths of the tail that is looked up, longest first."""
 
+LOOKUP = 8
+"""Tokens proposed at once by prompt lookup."""
+
 
 class NotFinite(RuntimeError):
     """The model's scores hold NaN or infinity: its weights or the machine are broken."""
@@ -32,7 +35,7 @@ class Decoder:
     ``lookup``: how many tokens are proposed at once, 0 for none.
     """
 
-    def __init__(self, model: PreTrainedModel, stop_ids: Sequence[int], lookup: int = 8) -> None:
+    def __init__(self, model: PreTrainedModel, stop_ids: Sequence[int], lookup: int = LOOKUP) -> None:
         self._model: Any = model
         self._stop = frozenset(stop_ids)
         self._lookup = lookup

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Protocol
+from typing import Any, Protocol
 
 from chatbot.answering.prompt import PromptSegment
 from chatbot.errors import TooManyRequests, Unavailable
@@ -53,6 +53,16 @@ class Engine(Protocol):
         """Base digest and adapter version; stored beside every draft."""
         ...
 
+    @property
+    def open(self) -> int:
+        """Requests that wait or run."""
+        ...
+
+    @property
+    def max_waiting(self) -> int:
+        """So many may be open before ``stream`` raises EngineBusy."""
+        ...
+
     def ensure_room(self) -> None:
         """Raises EngineBusy if ``stream`` would. For the moment before a 202."""
         ...
@@ -68,6 +78,18 @@ class Engine(Protocol):
     async def close(self) -> None:
         """Stops what runs and frees the model."""
         ...
+
+
+def engine_status(engine: Engine) -> dict[str, Any]:
+    """For ``/readyz``: which engine and model, why this one, and what is wrong with it."""
+    broken = getattr(engine, "broken", None)
+    return {
+        "ok": broken is None,
+        "name": engine.name,
+        "model": engine.model_version,
+        "reason": getattr(engine, "reason", ""),
+        "problem": broken or getattr(engine, "problem", None),
+    }
 
 
 def load_engine(settings: Settings) -> Engine:

@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from chatbot.types import Passage
 
-MAX_UNITS = 8
-MAX_WORDS = 150  # of all units together, about 220 tokens
+MAX_UNITS = 6
+MAX_WORDS = 110  # of all units together, about 160 tokens
 
 
 def focused(passages: Sequence[Passage]) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:

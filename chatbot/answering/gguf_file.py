@@ -41,14 +41,16 @@ def write_gguf(base: Path, adapter: Path | None, target: Path, precision: Precis
         add_metadata(writer, model, base.name)
         writer.add_file_type(gguf.LlamaFileType[_FILE_TYPES[precision]])
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
-        for label, source in _labels(model, shapes).items():
+        labels = _labels(model, shapes)
+        for label, source in labels.items():
             _announce(writer, label, shapes[source], _kind(label, shapes[source], precision))
         writer.write_header_to_file(temporary)
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
-        sources = {source: label for label, source in _labels(model, shapes).items()}
+        sources = {source: label for label, source in labels.items()}
         for source, matrix in merged_weights(base, adapter):
-            if label := sources.get(source):
+            if source in sources:
+                label = sources[source]
                 kind = _kind(label, shapes[source], precision)
                 writer.write_tensor_data(gguf.quantize(_laid_out(model, label, matrix), kind))
         writer.close()

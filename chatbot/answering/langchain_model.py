@@ -26,6 +26,7 @@ from pydantic import ConfigDict, SkipValidation
 from chatbot.answering.engine import Engine, EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.openai_engine import as_messages
 from chatbot.answering.prompt import PromptSegment, Role
+from chatbot.answering.stream import EngineStream
 
 _MESSAGES = {"system": SystemMessage, "user": HumanMessage, "assistant": AIMessage}
 
@@ -100,19 +101,27 @@ class LangChainEngine:
         self.model_version = type(model).__name__
         self.max_waiting = max_waiting
         self._model = model
-        self._open = 0
+        self.open = 0
+        self._closed = False
 
     def ensure_room(self) -> None:
-        if self._open >= self.max_waiting:
-            raise EngineBusy(f"{self._open} answers are being written", retry_after_s=2)
+        if self._closed:
+            raise EngineFailed("this engine is closed")
+        if self.open >= self.max_waiting:
+            raise EngineBusy(f"{self.open} answers are being written", retry_after_s=2)
 
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
-        if not request.accepted:
+        if not request.accepted or self._closed:
             self.ensure_room()
-        return self._pieces(request)
+        self.open += 1
+        return EngineStream(self._pieces(request), request.deadline_s, self._ended)
+
+    def _ended(self) -> None:
+        self.open -= 1
 
     async def close(self) -> None:
-        """Nothing to free: the model belongs to who made it."""
+        """Takes no more requests. The model belongs to who made it."""
+        self._closed = True
 
     async def _pieces(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
         if request.prefix:
@@ -121,18 +130,12 @@ class LangChainEngine:
         messages = [
             _MESSAGES[m["role"]](content=m["content"]) for m in as_messages(request.segments)
         ]
-        self._open += 1
         try:
-            async with asyncio.timeout(request.deadline_s):
-                async for chunk in self._model.astream(messages):
-                    if chunk.text:
-                        yield str(chunk.text)
-        except TimeoutError as error:
-            raise EngineFailed(f"no complete answer within {request.deadline_s:g} s") from error
+            async for chunk in self._model.astream(messages):
+                if chunk.text:
+                    yield str(chunk.text)
         except Exception as error:  # a chat model may raise anything of its own library
             raise EngineFailed(f"{self.model_version} failed ({type(error).__name__})") from error
-        finally:
-            self._open -= 1
 
 
 def as_segments(messages: Sequence[BaseMessage]) -> tuple[PromptSegment, ...]:

@@ -9,7 +9,6 @@ answer that does not begin with the prefix is refused.
 from __future__ import annotations
 
 import json
-import time
 from collections.abc import AsyncGenerator, AsyncIterator
 from typing import Any
 
@@ -17,6 +16,7 @@ import httpx
 
 from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.prompt import PromptSegment
+from chatbot.answering.stream import EngineStream
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
 
@@ -53,7 +53,7 @@ class OpenAIEngine:
         self.model_version = f"{model}@{httpx.URL(base_url).host}"
         self.max_waiting = max_waiting
         self._model = model
-        self._open = 0
+        self.open = 0
         self._client = httpx.AsyncClient(
             base_url=base_url.rstrip("/") + "/",
             headers={"Authorization": f"Bearer {api_key}"} if api_key else {},
@@ -80,20 +80,24 @@ class OpenAIEngine:
         )
 
     def ensure_room(self) -> None:
-        if self._open >= self.max_waiting:
-            raise EngineBusy(f"{self._open} answers are being written", retry_after_s=2)
+        if self._client.is_closed:
+            raise EngineFailed("the connection to the model server is closed")
+        if self.open >= self.max_waiting:
+            raise EngineBusy(f"{self.open} answers are being written", retry_after_s=2)
 
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
-        if not request.accepted:
+        if not request.accepted or self._client.is_closed:
             self.ensure_room()
-        return self._pieces(request)
+        self.open += 1
+        return EngineStream(self._pieces(request), request.deadline_s, self._ended)
+
+    def _ended(self) -> None:
+        self.open -= 1
 
     async def close(self) -> None:
         await self._client.aclose()
 
     async def _pieces(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
-        self._open += 1
-        deadline = time.monotonic() + request.deadline_s
         try:
             async with self._client.stream(
                 "POST", "chat/completions", json=self._body(request), timeout=request.deadline_s
@@ -102,13 +106,9 @@ class OpenAIEngine:
                     detail = (await response.aread())[:200].decode("utf-8", "replace")
                     raise EngineFailed(f"the model server said {response.status_code}: {detail}")
                 async for piece in _after_prefix(_deltas(response), request.prefix):
-                    if time.monotonic() > deadline:
-                        raise EngineFailed(f"no complete answer within {request.deadline_s:g} s")
                     yield piece
         except (httpx.HTTPError, ValueError, KeyError, TypeError) as error:
             raise EngineFailed(f"the model server failed ({type(error).__name__})") from error
-        finally:
-            self._open -= 1
 
     def _body(self, request: GenerationRequest) -> dict[str, Any]:
         body: dict[str, Any] = {

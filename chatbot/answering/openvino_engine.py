@@ -18,7 +18,9 @@ import secrets
 import threading
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -68,11 +70,13 @@ class OpenVINOEngine(ThreadedEngine):
         max_waiting: int = 32,
         options: PipelineOptions | None = None,
     ) -> None:
-        self.problem: str | None = None
+        self.broken: str | None = None
         self._tokenizer = tokenizer
-        self._start = lambda: WorkerProcess(gguf, stops, options or PipelineOptions())
+        self._options = options or PipelineOptions()
+        self._start = partial(WorkerProcess, gguf, stops, self._options)
         self._process = self._start()
         self._running: dict[int, _Running] = {}
+        self._number = 0
         self._heard = time.monotonic()
         self._listener = threading.Thread(target=self._listen, name="answer-tokens", daemon=True)
         super().__init__(model_version, max_waiting)
@@ -102,7 +106,6 @@ class OpenVINOEngine(ThreadedEngine):
         return self._process.pid
 
     def _work(self) -> None:
-        number = 0
         while True:
             try:
                 job = self._jobs.get(timeout=STALL_S / 4)
@@ -111,23 +114,43 @@ class OpenVINOEngine(ThreadedEngine):
                 continue
             if job is None:
                 break
-            number += 1
-            self._send(number, job)
+            if job.over:
+                self._drop(job)
+            else:
+                self._send(job)
         self._process.stop()
         self._listener.join()
 
-    def _send(self, number: int, job: Job) -> None:
+    def _abandon(self, job: Job) -> None:
+        super()._abandon(job)
+        if not job.finished:
+            self._jobs.put(job)  # for _drop, on the thread that sends
+
+    def _drop(self, job: Job) -> None:
+        """Nobody waits for it any more: the worker need not write it."""
+        for number, running in list(self._running.items()):
+            if running.job is job:
+                with suppress(OSError, ValueError):  # the worker has just ended
+                    self._process.send({"cancel": number})
+                self._leave(number, None)
+        self._done(job)
+
+    def _send(self, job: Job) -> None:
         request = job.request
-        if job.over:
-            self._done(job)
-            return
         try:
             ids = encode(self._tokenizer, request.segments, request.prefix)
         except (ValueError, DeskgateError) as error:
             self._finish(job, error)
             return
+        if len(ids) + request.max_new_tokens > self._options.cache_tokens:
+            cache = self._options.cache_tokens
+            failed = EngineFailed(f"{len(ids)} tokens do not fit into the KV cache of {cache}")
+            self._finish(job, failed)
+            return
         seed = secrets.randbits(31) if request.seed is None else request.seed
         with self._lock:
+            self._number += 1
+            number = self._number
             self._running[number] = _Running(job, IncrementalText(self._tokenizer))
         try:
             self._process.send(
@@ -151,18 +174,19 @@ class OpenVINOEngine(ThreadedEngine):
         pause = 1.0
         while True:
             for event in self._process.events():
-                self._heard, self.problem, pause = time.monotonic(), None, 1.0
+                self._heard, self.broken, pause = time.monotonic(), None, 1.0
                 self._hear(event)
             for number in list(self._running):
                 self._leave(number, EngineFailed("the answer process ended"))
             if self._closed:
                 return
+            self._process.kill()  # gone already, or without its pipe of no use
             logger.error("the answer process ended by itself; another one is started")
-            self.problem = "the answer process ended and is being started again"
+            self.broken = "the answer process ended and is being started again"
             try:
                 self._process = self._start()
             except SetupError as error:
-                self.problem = error.detail
+                self.broken = error.detail
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
 
@@ -178,9 +202,6 @@ class OpenVINOEngine(ThreadedEngine):
             logger.error("the answer model failed: %s", event["error"])
             self._leave(number, EngineFailed(f"the answer model failed: {event['error']}"))
         elif event.get("end"):
-            self._leave(number, None)
-        elif running.job.over:
-            self._process.send({"cancel": number})
             self._leave(number, None)
 
     def _leave(self, number: int, error: Exception | None) -> None:

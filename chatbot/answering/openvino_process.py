@@ -6,6 +6,7 @@ import json
 import subprocess
 import sys
 import threading
+from collections import deque
 from collections.abc import Iterator, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
@@ -54,9 +55,11 @@ class WorkerProcess:
             stdin=subprocess.PIPE,
             stdout=subprocess.PIPE,
         )
-        first = next(self.events(), {"error": "it ended while it started; see the log above"})
+        self._events = self._read()
+        first = next(self._events, {"error": "it ended while it started; see the log above"})
         if not first.get("ready"):
             self.stop()
+            deque(self._events, 0)  # to its end, which closes the pipe
             raise SetupError(f"OpenVINO cannot serve {gguf.name}: {first['error']}")
 
     @property
@@ -65,9 +68,13 @@ class WorkerProcess:
 
     def events(self) -> Iterator[dict[str, Any]]:
         """What the worker says, until it ends."""
+        return self._events
+
+    def _read(self) -> Iterator[dict[str, Any]]:
         assert self._process.stdout is not None  # noqa: S101  opened above
         for line in self._process.stdout:
             yield json.loads(line)
+        self._process.stdout.close()
 
     def send(self, message: dict[str, Any]) -> None:
         """Raises OSError when the worker has ended."""
@@ -77,16 +84,18 @@ class WorkerProcess:
             self._process.stdin.flush()
 
     def stop(self, wait_s: float = 10.0) -> None:
-        """Ends it and frees its memory; kills it if it does not listen."""
+        """Ends it and frees its memory; kills it if it does not listen. ``events`` then end."""
         assert self._process.stdin is not None  # noqa: S101  opened above
-        with self._sending:
-            with suppress(OSError):  # it has gone already
-                self._process.stdin.close()
+        with self._sending, suppress(OSError):  # it has gone already
+            self._process.stdin.close()
         try:
             self._process.wait(wait_s)
         except subprocess.TimeoutExpired:
             self.kill()
 
     def kill(self) -> None:
+        assert self._process.stdin is not None  # noqa: S101  opened above
         self._process.kill()
         self._process.wait()
+        with suppress(OSError):  # what was not yet written goes nowhere
+            self._process.stdin.close()

@@ -10,6 +10,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
 from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.stream import EngineStream
 
 Script = str | Sequence[str] | Callable[[GenerationRequest], str]
 
@@ -21,7 +22,8 @@ class ScriptedEngine:
     A text that begins with the request's prefix continues after it, as a real model would.
     ``cuts``: character offsets at which the text is cut into pieces (default: words).
     ``crash_at``: raise EngineFailed before this character. ``stall_at``: stop for ``stall_s``
-    there. ``delay_s``: pause before each piece. ``busy``: every call raises EngineBusy.
+    there. ``delay_s``: pause before each piece. ``busy``: every call raises EngineBusy;
+    ``max_waiting``: calls open at once before one does.
     ``requests`` keeps what was asked; ``cancelled`` counts generators closed early.
     """
 
@@ -37,6 +39,7 @@ class ScriptedEngine:
         stall_s: float = 3600.0,
         delay_s: float = 0.0,
         busy: bool = False,
+        max_waiting: int = 32,
         model_version: str = "scripted",
     ) -> None:
         self._script = script
@@ -46,24 +49,32 @@ class ScriptedEngine:
         self.stall_s = stall_s
         self.delay_s = delay_s
         self.busy = busy
+        self.max_waiting = max_waiting
+        self.open = 0
         self.model_version = model_version
         self.requests: list[GenerationRequest] = []
         self.cancelled = 0
         self.closed = False
 
     def ensure_room(self) -> None:
-        if self.busy:
+        if self.closed:
+            raise EngineFailed("the scripted engine is closed")
+        if self.busy or self.open >= self.max_waiting:
             raise EngineBusy("the scripted engine is busy", retry_after_s=1)
 
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
-        if not request.accepted:
+        if not request.accepted or self.closed:
             self.ensure_room()
         text = self._next_text(request)
         self.requests.append(request)
-        return self._pieces(text)
+        self.open += 1
+        return EngineStream(self._pieces(text), request.deadline_s, self._ended)
 
     async def close(self) -> None:
         self.closed = True
+
+    def _ended(self) -> None:
+        self.open -= 1
 
     def _next_text(self, request: GenerationRequest) -> str:
         if callable(self._script):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from chatbot.answering.base_model import prepare_base_model
-from chatbot.answering.decoding import Decoder, NotFinite
+from chatbot.answering.decoding import LOOKUP, Decoder, NotFinite
 from chatbot.answering.engine import EngineFailed
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import check_adapter, model_version, resolve_adapter
@@ -38,9 +38,10 @@ class TransformersEngine(ThreadedEngine):
         tokenizer: PreTrainedTokenizerBase,
         model_version: str,
         max_waiting: int = 32,
+        lookup: int = LOOKUP,
     ) -> None:
         self._tokenizer = tokenizer
-        self._decoder: Decoder | None = Decoder(model, _stop_ids(model, tokenizer))
+        self._decoder: Decoder | None = Decoder(model, _stop_ids(model, tokenizer), lookup)
         super().__init__(model_version, max_waiting)
 
     @classmethod

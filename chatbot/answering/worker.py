@@ -13,9 +13,10 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, ClassVar
 
 from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.stream import EngineStream
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
@@ -65,6 +66,7 @@ class Job:
     loop: asyncio.AbstractEventLoop
     pieces: asyncio.Queue[str | BaseException | None] = field(default_factory=asyncio.Queue)
     cancelled: threading.Event = field(default_factory=threading.Event)
+    finished: bool = False
 
     @property
     def over(self) -> bool:
@@ -107,7 +109,7 @@ class ThreadedEngine(ABC):
 
     @abstractmethod
     def _work(self) -> None:
-        """The thread: takes jobs until it meets None, calls ``_done`` once for each."""
+        """The thread: takes jobs until it meets None, calls ``_done`` for each."""
 
     @property
     def open(self) -> int:
@@ -131,7 +133,7 @@ class ThreadedEngine(ABC):
         with self._lock:
             self._open += 1
         self._jobs.put(job)
-        return _Stream(job)
+        return EngineStream(_pieces(job), request.deadline_s, lambda: self._abandon(job))
 
     async def close(self) -> None:
         if not self._closed:
@@ -139,45 +141,18 @@ class ThreadedEngine(ABC):
             self._jobs.put(None)
             await asyncio.to_thread(self._thread.join)
 
+    def _abandon(self, job: Job) -> None:
+        """Its stream has ended, whatever the reason; called on the event loop."""
+        job.cancelled.set()
+
     def _done(self, job: Job) -> None:
         with self._lock:
-            self._open -= 1
-
-
-class _Stream(AsyncGenerator[str, None]):
-    """The pieces of one job. Unlike a generator function, it also cancels if it is closed
-    before its first piece was asked for."""
-
-    def __init__(self, job: Job) -> None:
-        self._job = job
-        self._pieces = _pieces(job)
-
-    async def asend(self, value: None) -> str:
-        return await self._pieces.asend(value)
-
-    async def athrow(self, *error: Any) -> str:
-        self._job.cancelled.set()
-        return await self._pieces.athrow(*error)
-
-    async def aclose(self) -> None:
-        self._job.cancelled.set()
-        await self._pieces.aclose()
+            self._open -= not job.finished
+            job.finished = True
 
 
 async def _pieces(job: Job) -> AsyncGenerator[str, None]:
-    try:
-        while True:
-            left = job.deadline - time.monotonic()
-            try:
-                item = await asyncio.wait_for(job.pieces.get(), max(left, 0.001))
-            except TimeoutError:
-                raise EngineFailed(
-                    f"no complete answer within {job.request.deadline_s:g} s"
-                ) from None
-            if item is None:
-                return
-            if isinstance(item, BaseException):
-                raise item
-            yield item
-    finally:
-        job.cancelled.set()
+    while (item := await job.pieces.get()) is not None:
+        if isinstance(item, BaseException):
+            raise item
+        yield item

@@ -8,7 +8,7 @@ from chatbot.conversations.ledger import sentences_json
 from chatbot.desk import Desk
 from chatbot.errors import BadInput
 from chatbot.safety.released import Draft
-from chatbot.turn import (
+from chatbot.steps import (
     Answered,
     HandedOver,
     Held,
@@ -16,8 +16,8 @@ from chatbot.turn import (
     SentenceReleased,
     TurnRequest,
     Understood,
-    run_turn,
 )
+from chatbot.turn import run_turn
 from chatbot.types import Action, Citation, Decision, HistoryMessage, Passage, Verdict
 
 STAFF_AUDIENCES = ("public", "internal")  # internal articles serve assist only

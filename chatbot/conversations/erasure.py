@@ -136,9 +136,7 @@ class Erasure:
             conversation.placeholders_sealed = None
             conversation.erased_at = rows.now
             await session.execute(
-                delete(WebhookDelivery).where(
-                    WebhookDelivery.conversation_id == conversation.id
-                )
+                delete(WebhookDelivery).where(WebhookDelivery.conversation_id == conversation.id)
             )
         await rows.audit(
             conversation.id, actor, action, conversation.id, {"messages": len(messages)}

@@ -13,9 +13,7 @@ from typing import Any
 from chatbot.conversations.office import Office, message_json
 from chatbot.conversations.repository import Conversations, as_json
 from chatbot.safety.released import Draft
-from chatbot.storage.ids import new_id
-from chatbot.storage.tables import Conversation, Message, ReviewItem, Turn
-from chatbot.turn import (
+from chatbot.steps import (
     Answered,
     HandedOver,
     Held,
@@ -25,6 +23,8 @@ from chatbot.turn import (
     TurnRequest,
     Understood,
 )
+from chatbot.storage.ids import new_id
+from chatbot.storage.tables import Conversation, Message, ReviewItem, Turn
 from chatbot.types import Citation, Sentence, SentenceKind
 
 HISTORY_MESSAGES = 6  # three exchanges: what a follow-up refers to, and a short prompt
@@ -177,6 +177,7 @@ class TurnLedger:
             **summary,
             "first_position": turn.first_position,
             "last_position": conversation.last_position,
+            "first_held": step.first_held,
             "sentences": sentences_json(step.draft, step.first_held),
             "passages": [as_json(p) | {"url": p.url} for p in step.passages],
             "route": step.route.as_json(),

@@ -6,7 +6,7 @@ from __future__ import annotations
 import time
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import InitVar, dataclass, field
 from typing import Any
 
 from chatbot.company import Company
@@ -34,12 +34,13 @@ class Office:
     settings: Settings
     hub: Hub = field(default_factory=Hub)
     clock: Clock = time.time
-    rules: ReviewRules = None  # type: ignore[assignment]  # set below
+    review_rules: InitVar[ReviewRules | None] = None
+    """None: the defaults, as where a company has no review.toml."""
+    rules: ReviewRules = field(init=False)
     outbox: Outbox = field(init=False)
 
-    def __post_init__(self) -> None:
-        if self.rules is None:
-            self.rules = ReviewRules(self.settings, self.company.texts)
+    def __post_init__(self, review_rules: ReviewRules | None) -> None:
+        self.rules = review_rules or ReviewRules(self.settings, self.company.texts)
         self.outbox = Outbox(self.settings)
 
     @asynccontextmanager

@@ -17,7 +17,8 @@ from chatbot.conversations.office import Office
 from chatbot.desk import Desk
 from chatbot.errors import Unavailable
 from chatbot.safety.released import Draft
-from chatbot.turn import Held, Step, TurnRequest, Understood, run_turn
+from chatbot.steps import Held, Step, TurnRequest, Understood
+from chatbot.turn import run_turn
 from chatbot.types import Action, Reason, ReasonCode, Route
 
 log = logging.getLogger(__name__)

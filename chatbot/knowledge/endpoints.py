@@ -33,6 +33,10 @@ class SyncBody(Body):
     prune: bool = False
 
 
+class RollbackBody(Body):
+    name: Annotated[str, Field(min_length=1, max_length=100)]
+
+
 def _service(ctx: Ctx) -> KnowledgeService:
     return KnowledgeService(ctx.office, ctx.desk)
 
@@ -68,6 +72,16 @@ async def delete(article_id: str, staff: Admin, ctx: Ctx) -> dict[str, Any]:
 async def sync(body: SyncBody, staff: Admin, ctx: Ctx) -> dict[str, Any]:
     folder = ctx.office.settings.company / "articles"
     return await _service(ctx).sync_folder(folder, body.prune, staff.actor)
+
+
+@router.get("/snapshots")
+async def snapshots(_staff: Admin, ctx: Ctx) -> dict[str, Any]:
+    return {"snapshots": await _service(ctx).snapshots()}
+
+
+@router.post("/rollback")
+async def rollback(body: RollbackBody, staff: Admin, ctx: Ctx) -> dict[str, Any]:
+    return await _service(ctx).rollback(body.name, staff.actor)
 
 
 @router.get("/search")

@@ -12,10 +12,20 @@ from chatbot.errors import BadInput, Conflict, NotFound
 from chatbot.storage import audit
 from chatbot.storage.tables import SYSTEM
 from knowledge_base.article import Article, article_from
-from knowledge_base.errors import KnowledgeError, NoSnapshot, NothingToRead, SyncRunning
+from knowledge_base.errors import (
+    KnowledgeError,
+    NoSnapshot,
+    NothingToRead,
+    SnapshotDamaged,
+    SyncRunning,
+    UnknownSnapshot,
+)
+from knowledge_base.reporting import sync_json
+from knowledge_base.snapshot import Snapshot
 from knowledge_base.sync import SyncReport, sync_articles, sync_path
 
 API_SOURCE = "api"
+SYNC_DEADLINE_S = 600.0  # 10,000 new articles; a few changed ones take less than a second
 SOURCE = "articles"
 """Source name of a company folder's articles, at the first start and at every later sync."""
 
@@ -57,12 +67,13 @@ class KnowledgeService:
         """Reads the company's own articles folder again: the one place a server may read."""
 
         def build() -> SyncReport:
-            return sync_path(
-                self.desk.retriever.store, self.desk.encoder, path, source=SOURCE, prune=prune
-            )
+            store = self.desk.retriever.store
+            report = sync_path(store, self.desk.encoder, path, source=SOURCE, prune=prune)
+            store.current()  # loaded here, so that no customer waits for it
+            return report
 
         try:
-            report = await self.desk.workers.run(build, deadline_s=600.0)
+            report = await self.desk.workers.run(build, deadline_s=SYNC_DEADLINE_S)
         except SyncRunning as error:
             raise Conflict(str(error)) from None
         except NothingToRead as error:
@@ -85,16 +96,13 @@ class KnowledgeService:
         subject: str,
     ) -> dict[str, Any]:
         def build() -> SyncReport:
-            return sync_articles(
-                self.desk.retriever.store,
-                self.desk.encoder,
-                changed,
-                source=source,
-                remove=removed,
-            )
+            store = self.desk.retriever.store
+            report = sync_articles(store, self.desk.encoder, changed, source=source, remove=removed)
+            store.current()  # loaded here, so that no customer waits for it
+            return report
 
         try:
-            report = await self.desk.workers.run(build, deadline_s=300.0)
+            report = await self.desk.workers.run(build, deadline_s=SYNC_DEADLINE_S)
         except SyncRunning as error:
             raise Conflict(str(error)) from None
         if report.failed:
@@ -102,6 +110,47 @@ class KnowledgeService:
         return await self._recorded(report, actor, subject)
 
     async def _recorded(self, report: SyncReport, actor: str, subject: str) -> dict[str, Any]:
+        await self._audited("knowledge.changed", actor, subject, report.snapshot)
+        return sync_json(report)
+
+    async def snapshots(self) -> list[dict[str, Any]]:
+        """Snapshots to roll back to, newest first."""
+
+        def read() -> list[dict[str, Any]]:
+            store = self.desk.retriever.store
+            serving = self.desk.retriever.snapshot().name
+            shown = ("created", "articles", "chunks", "curated", "index", "index_recall")
+            rows: list[dict[str, Any]] = []
+            for name in reversed(store.names()):
+                row: dict[str, Any] = {"name": name, "serving": name == serving, "problem": None}
+                try:
+                    manifest = store.manifest(name)
+                    row |= {key: manifest.get(key) for key in shown}
+                except SnapshotDamaged as error:
+                    row["problem"] = str(error)
+                rows.append(row)
+            return rows
+
+        return await self.desk.workers.run(read)
+
+    async def rollback(self, name: str, actor: str) -> dict[str, Any]:
+        """Serves an earlier snapshot again; live when this returns."""
+
+        def back() -> Snapshot:
+            store = self.desk.retriever.store
+            store.rollback(name)
+            return store.current()
+
+        try:
+            snapshot = await self.desk.workers.run(back, deadline_s=SYNC_DEADLINE_S)
+        except UnknownSnapshot as error:
+            raise NotFound(str(error)) from None
+        except (SyncRunning, SnapshotDamaged) as error:
+            raise Conflict(str(error)) from None
+        await self._audited("knowledge.rolled_back", actor, name, snapshot.name)
+        return {"snapshot": snapshot.name, "articles": len(snapshot.articles)}
+
+    async def _audited(self, action: str, actor: str, subject: str, snapshot: str) -> None:
         async with self.office.database.write() as session:
             await audit.record(
                 session,
@@ -109,18 +158,10 @@ class KnowledgeService:
                 chain=SYSTEM,
                 at=self.office.clock(),
                 actor=actor,
-                action="knowledge.changed",
+                action=action,
                 subject=subject[:40],
-                data={"snapshot": report.snapshot},
+                data={"snapshot": snapshot},
             )
-        return {
-            "snapshot": report.snapshot,
-            "added": list(report.added),
-            "changed": list(report.changed),
-            "removed": list(report.removed),
-            "unchanged": report.unchanged,
-            "failed": [str(failure) for failure in report.failed],
-        }
 
     @staticmethod
     def _shown(article: Article) -> dict[str, Any]:

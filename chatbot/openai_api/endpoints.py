@@ -20,16 +20,9 @@ from chatbot.conversations.endpoints import STREAM_HEADERS
 from chatbot.desk import Desk
 from chatbot.errors import BadInput
 from chatbot.safety.released import Released, release_static
+from chatbot.steps import Answered, HandedOver, Held, Replied, SentenceReleased, TurnRequest
 from chatbot.storage.ids import new_id
-from chatbot.turn import (
-    Answered,
-    HandedOver,
-    Held,
-    Replied,
-    SentenceReleased,
-    TurnRequest,
-    run_turn,
-)
+from chatbot.turn import run_turn
 from chatbot.types import HistoryMessage
 from chatbot.web.context import Agent, Ctx
 

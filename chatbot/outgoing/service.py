@@ -29,7 +29,7 @@ class Deliveries:
             )
             return {
                 "deliveries": [_shown(row) for row in found],
-                "counts": {name: n for name, n in counts},
+                "counts": {row[0]: row[1] for row in counts},
             }
 
     async def replay(self, delivery_id: str | None, actor: str) -> int:

@@ -27,9 +27,7 @@ class LateItems:
         for item_id, conversation_id in waiting:
             await self._one(item_id, conversation_id, steps)
 
-    async def _one(
-        self, item_id: str, conversation_id: str, steps: tuple[LateStep, ...]
-    ) -> None:
+    async def _one(self, item_id: str, conversation_id: str, steps: tuple[LateStep, ...]) -> None:
         async with self.office.write(conversation_id) as rows:
             conversation = await rows.lock(conversation_id)
             item = await ReviewItems(rows.session).lock(item_id)
@@ -41,9 +39,7 @@ class LateItems:
                 item.late_steps = number + 1
                 item.overdue_told_at = item.overdue_told_at or rows.now
                 await self._carry_out(rows, conversation, item, step)
-                await rows.audit(
-                    conversation_id, "system", "item.late", item_id, {"do": step.do}
-                )
+                await rows.audit(conversation_id, "system", "item.late", item_id, {"do": step.do})
             rows.tell_staff("item", item_id, item.state)
 
     async def _carry_out(

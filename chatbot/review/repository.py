@@ -126,7 +126,7 @@ class ReviewItems:
             .group_by(ReviewItem.draft_hash)
             .having(func.count(ReviewItem.id) > 1)
         )
-        return {draft: n for draft, n in rows}
+        return {row[0]: row[1] for row in rows}
 
     async def next_for(self, staff_id: str, teams: Sequence[str], now: float) -> str | None:
         """Id of the next free item, its conversation locked; skips what others lock.

@@ -5,6 +5,7 @@ from __future__ import annotations
 import difflib
 import tomllib
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
 
@@ -84,7 +85,7 @@ class RulesFile(BaseModel):
     @model_validator(mode="after")
     def _in_order(self) -> Self:
         steps = self.late or ()
-        for before, after in zip(steps, steps[1:], strict=False):
+        for before, after in pairwise(steps):
             if after.after_s < before.after_s:
                 raise ValueError(
                     f"[[late]] steps must follow in time: {after.after_s:g} s stands after "
@@ -135,7 +136,9 @@ def _reason(error: dict[str, Any]) -> str:
         known = {name for model in models for name in model.model_fields}
         return f"unknown key {key!r}{_near(str(error['loc'][-1]), known)}"
     shown = error["input"] if isinstance(error["input"], str | int | float) else None
-    return f"{key}: {message}" + ("" if shown is None else f" (it is {shown!r})") if key else message
+    return (
+        f"{key}: {message}" + ("" if shown is None else f" (it is {shown!r})") if key else message
+    )
 
 
 def _near(name: str, known: Collection[str]) -> str:

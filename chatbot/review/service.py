@@ -43,9 +43,7 @@ class ReviewService:
         filters: Filters | None = None,
         staff_id: str = "",
     ) -> dict[str, Any]:
-        return await self.views.listed(
-            filters or Filters(state), limit, offset, query, staff_id
-        )
+        return await self.views.listed(filters or Filters(state), limit, offset, query, staff_id)
 
     async def detail(self, item_id: str) -> dict[str, Any]:
         return await self.views.found(item_id)
@@ -67,9 +65,7 @@ class ReviewService:
                 return None
             return await self._take(rows, await items.lock(item_id), staff)
 
-    async def _take(
-        self, rows: Conversations, item: ReviewItem, staff: Staff
-    ) -> dict[str, Any]:
+    async def _take(self, rows: Conversations, item: ReviewItem, staff: Staff) -> dict[str, Any]:
         self._must_be_open(item)
         if item.holder_id not in (None, staff.id) and item.lease_until > rows.now:
             holder = {"id": item.holder_id, "name": item.holder_name}

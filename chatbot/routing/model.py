@@ -151,6 +151,10 @@ class RouterModel:
         return self.manifest.intents
 
     @property
+    def index(self) -> Index:
+        return self._index
+
+    @property
     def bands(self) -> artifact.Bands:
         return self.manifest.bands
 
@@ -162,7 +166,7 @@ class RouterModel:
         """
         if not texts:
             return []
-        outputs = self._read(texts)
+        outputs = self.outputs(texts)
         similarity = self._index.similarity(outputs.vectors)
         probabilities = self.manifest.confidence.of(outputs.logits, self._index.vote(similarity))
         parts = scope.scope_parts(outputs.logits, similarity, learned=self.manifest.learned_scope)
@@ -178,10 +182,11 @@ class RouterModel:
 
     def nearest(self, text: str, k: int = 5) -> list[Neighbour]:
         """The training examples most similar to ``text``, nearest first."""
-        outputs = self._read([text])
+        outputs = self.outputs([text])
         return self._index.nearest(self._index.similarity(outputs.vectors)[0], k)
 
-    def _read(self, texts: Sequence[str]) -> Outputs:
+    def outputs(self, texts: Sequence[str]) -> Outputs:
+        """What calibration starts from."""
         labels = self.manifest.entity_labels
         return read(self._network, self._head, self._tokens, texts, labels)
 

@@ -30,7 +30,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         (
             "self_harm",
             r"\b(?:kill|hurt|harm|cut|burn|hang|starv|end)(?:ing|ed|s)? (?:myself|himself|herself|themselves)\b"
-            r"|\b(?:cut myself|hurting myself|do something to myself|do to myself)\b",
+            r"(?! (?:a|up|some|the)\b)|\b(?:cut myself(?! a\b)|hurting myself|do something to myself|do to myself)\b",
         ),
         (
             "self_harm",
@@ -56,6 +56,50 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"|\bwil niet meer leven\b|\bzelfmoord plegen\b|\bvoglio morire\b|\bquero morrer\b",
         ),
         (
+            "self_harm",
+            r"\b(?:won'?t|will not) (?:be alive\b|be (?:here|around) (?:any ?more|any longer|much longer|by)\b"
+            r"|need \w+(?: \w+)? (?:where i'?m going|when i'?m gone))"
+            r"|\bwhere i(?:'m| am) going (?:i|nobody|no one|you)\b.{0,20}\b(?:need|wear)"
+            r"|\b(?:this|it)(?:'s| is| was) (?:my|the) last (?:chat|conversation|message|night|goodbye)\b"
+            r"|\bthe last (?:chat|conversation|thing|message) i(?:'ll| will)(?: ever)? (?:have|write|say|send|do)\b"
+            r"|\bgiv(?:e|ing) away (?:all )?(?:my|his|her|their) (?:things|stuff|gear|belongings|clothes)\b"
+            r"|\b(?:no ?one|nobody)(?:'d| would| will|'ll) (?:even )?(?:notice|miss me|care) if i (?:was|were|am|'m|died|vanished|left)\b"
+            r"|\b(?:can'?t|cannot|don'?t think i can) (?:get|make it) through (?:tonight|the night|this night|another (?:day|night|week))\b"
+            r"|\b(?:rather|wish i (?:could|did|would)|doesn'?t want to|want to) (?:not exist|never exist\w*|fade away)\b",
+        ),
+        (
+            "self_harm",
+            r"\b(?:standing|sitting|stood|i'?m|i am|he'?s|she'?s) on the (?:bridge|roof|ledge|tracks|railway|parapet|window ?sill)\b(?! (?:rack|box|tent))"
+            r"|\b(?:razor|blade|pills|tablets|rope|belt|noose|bleach)s? (?:is |are )?(?:in my hand|in front of me|round my neck|around my neck|around the beam)\b"
+            r"|\b(?:took|taken|swallowed) (?:all|the whole|a whole|too many|a lot|every one)(?: of)? (?:of |them|my |the |his |her |box|pack|those )*"
+            r"(?:pills?|tablets?|painkillers?|them|medication|sleeping)\b"
+            r"|\bcut(?:ting|s)? (?:too deep|my (?:arms?|wrists?|legs?)|herself|himself|themselves)\b(?! (?:on|off|a) )"
+            r"|\bdriving into a (?:tree|wall|bridge)\b|\b(?:voices?) (?:tell|telling|tells) me to\b"
+            r"|\bmorgen gibt es mich nicht mehr\b|\bje veux (?:que tout s'arrête pour toujours|mourir|disparaître)\b"
+            r"|\bnie chcę (?:już )?żyć\b|\bwil er niet meer zijn\b|\bla faccio finita\b|\bnão (?:quero|aguento) mais viver\b",
+        ),
+        (
+            "danger",
+            r"\b(?:boat|kayak|canoe|ship|dinghy|raft)\b.{0,30}\b(?:taking (?:on|in) water|sinking|capsized|going down|filling (?:up )?with water)\b"
+            r"|\b(?:lost|stranded|stuck|hanging) (?:in|on|under|off) the (?:mountain|fell|ridge|fog|dark|crevasse|cliff|ledge|snow|woods|moor)\b.{0,80}"
+            r"\b(?:dark|night|battery|phone|cold|alone|rope|help|feel(?:ing)?|weather|storm)\b"
+            r"|\b(?:lips|face) (?:are|is|have gone|has gone|turning|going) (?:blue|grey|droop\w*)\b|\bface droops\b"
+            r"|\b(?:he|she|dad|mum|mom|gran\w*|baby|friend|mate|wife|husband|son|daughter|brother|sister|man|woman|child)\b"
+            r".{0,40}\b(?:doesn'?t|does not|won'?t|isn'?t|not) (?:wake up|waking up|responding|respond)\b"
+            r"|\briecht (?:stark )?nach gas\b|\bhuele a gas\b|\bsent le gaz\b.{0,40}\b(?:tête|mal|vertige)"
+            r"|\b(?:es brennt|mein haus brennt|il y a le feu)\b|\bne respire plus\b|\batmet nicht\b",
+        ),
+        (
+            "abuse",
+            r"\b(?:track(?:er|ing device)|one of your tags|airtag) (?:in|on|into|under|to) my (?:bag|handbag|car|coat|phone|rucksack)\b"
+            r"|\b(?:waits?|waiting|standing|sits?) outside my (?:work|door|house|flat|school|home)\b"
+            r"|\b(?:beats|hits|chokes|hurts) (?:me|the other|her|him|us|them)\b(?! (?:with|to|at|by) (?:a |the )?(?:price|chess|score))(?! hands down)"
+            r"|\bif (?:he|she|they) finds? out\b.{0,40}\b(?:kill|hurt|done for|dead|beat|hit|punish)"
+            r"|\b(?:scared|terrified|frightened) (?:to go home|of (?:him|her|my (?:husband|wife|partner|boyfriend|dad|father|ex)))\b"
+            r"|\b(?:locks?|locked) (?:me|us) (?:in|out|up)\b.{0,40}\b(?:again|phone|night|cold|wages|room|house)\b"
+            r"|\b(?:i get|i'm|am) punished (?:for|when)\b|\btouches me\b|\bcomes into my room at night\b",
+        ),
+        (
             "danger",
             r"\b(?:stopped|not|isn't|isnt|struggling to) breath(?:ing|e)\b|\bunconscious\b|\bpassed out\b"
             r"|\b(?:has|have|just|'s) collapsed\b|\b(?:having|got|have) (?:bad |severe |strong )?chest pains?\b"
@@ -78,7 +122,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             "abuse",
             rf"\b{_PEOPLE}(?:'s|'ll)? (?:\w+ ){{0,3}}(?:hits|hit|beats|beat|beating|choked|strangled|hurts|hurt|"
             r"punched|slaps|slapped|raped|assaulted|abuses|abused|threatens|threatened|stalks|stalking|broke)"
-            r" (?:me\b|us\b|my (?:arm|nose|jaw|wrist|rib|kids|children|mum))(?! (?:with (?:the|a|news)|to the))",
+            r" (?:me\b|us\b|my (?:arm|nose|jaw|wrist|rib|kids|children|mum))(?! (?:with (?:the|a|news)|to the|at\b|up\b))",
         ),
         (
             "abuse",

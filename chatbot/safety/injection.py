@@ -93,6 +93,14 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
         ),
     )
 )
+_ABOUT_A_MODEL: Final = re.compile(
+    r"\b(?:ais?|llms?|gpt|assistants?|(?:chat)?bots?|(?:language )?models?|automated agents?|"
+    r"(?:auto\w*|ai|machine) (?:readers?|summari[sz]ers?)|summari[sz]ers?|answering system|prompts?|"
+    r"system (?:note|message|prompt|update)|instructions? (?:to|for|from)|ignore|disregard|overrid\w+|"
+    r"obsolete|all others?|other (?:passages|articles)|earlier (?:passages|articles|instructions)|"
+    r"the user|output|reply with|answers? with)\b",
+    re.I,
+)
 SHINGLE: Final = 7  # words in a row that a draft shares with the instructions only by quoting them
 
 
@@ -137,6 +145,12 @@ def injection_reason(score: float, threshold: float, marker: Marker | None) -> R
         score=score,
         threshold=threshold,
     )
+
+
+def about_a_model(text: str) -> bool:
+    """Whether a text speaks to or of a language model, its orders or its sources. Honest articles
+    give orders too ("Ask plainly", "Press both buttons"), but to people."""
+    return _ABOUT_A_MODEL.search(text) is not None
 
 
 def prompt_leak_reasons(text: str, instructions: str, canary: str = "") -> tuple[Reason, ...]:

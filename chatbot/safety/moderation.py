@@ -76,6 +76,15 @@ class Moderator:
             for text in texts
         ]
 
+    def moderate_under(
+        self, text: str, side: Side, calibrations: Sequence[Calibration]
+    ) -> list[Moderation]:
+        """One result per calibration, from one scoring of the text."""
+        if len(text) > MAX_CHARS:
+            return [_too_long(text) for _ in calibrations]
+        scores = self.scorer.score([text])[0]
+        return [Moderator(self.scorer, c).judge(scores, side) for c in calibrations]
+
     def judge(self, scores: Mapping[str, float], side: Side) -> Moderation:
         """The verdict on scores already computed. Raises ScoreUnreadable for a score that is
         missing or no number: compared with a threshold it would pass."""
@@ -131,7 +140,7 @@ def moderate_command(
     page: list[str] = []
     for number, line in enumerate(sys.stdin if lines is None else lines, 1):
         if line.strip():
-            page.append(_line_text(line, number, as_json))
+            page.append(line_text(line, number, as_json))
         if len(page) == LINES_AT_ONCE:
             _write_page(moderator, page, side, as_json, write)
             page.clear()
@@ -150,7 +159,8 @@ def _write_page(
         write(_shown(moderation, as_json))
 
 
-def _line_text(line: str, number: int, as_json: bool) -> str:
+def line_text(line: str, number: int, as_json: bool) -> str:
+    """The text of an input line; raises BadInput naming one that is no JSON object with it."""
     try:
         row = json.loads(line)
     except ValueError as error:

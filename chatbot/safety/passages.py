@@ -8,6 +8,7 @@ once: markup that poses as a turn is fenced, rules and the injection head judge 
 from __future__ import annotations
 
 import logging
+import re
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
@@ -18,7 +19,7 @@ from typing import Any, Final
 from chatbot.answering.sentences import split_sentences
 from chatbot.safety.classifiers import Heads, featurize, sigmoid
 from chatbot.safety.encoded import decoded
-from chatbot.safety.injection import fence, injection_marker
+from chatbot.safety.injection import Marker, about_a_model, fence, injection_marker
 from chatbot.safety.views import clean
 from chatbot.types import Passage
 from knowledge_base.encoder import TextEncoder
@@ -29,6 +30,26 @@ log = logging.getLogger(__name__)
 REMEMBERED: Final = 20_000  # passages whose verdict is kept: some 2 MB
 MAX_PIECES: Final = 64  # of one passage; the chunker makes passages of some ten sentences
 REPORTED: Final = 50
+_RULES: Final = (
+    (
+        "addressed",
+        re.compile(
+            r"\b(?:assistants?|models?|(?:chat)?bots?|ais?|llms?)(?: only)?\s?[,:]\s?(?:please )?"
+            r"(?:from now on|ignore|disregard|forget|do not|don't|never|always|tell|say|state|send|"
+            r"forward|recommend|offer|reveal|hide|reply|answer|output|add|treat|give|grant|you )",
+            re.I,
+        ),
+    ),
+    ("system_note", re.compile(r"(?<!\w)SYSTEM(?: [A-Z]{3,12})?:")),
+    (
+        "hidden_markup",
+        re.compile(
+            r"<[^<>]{0,200}(?:display\s?:\s?none|visibility\s?:\s?hidden|font-size\s?:\s?0)"
+            r"|<!--(?=[^>]{0,400}\b(?:assistant|bot|ai|model|llm|ignore|instruction))",
+            re.I,
+        ),
+    ),
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -110,10 +131,10 @@ class PassageGuard:
     def _read(self, passage: Passage) -> Poisoned | None:
         about = (passage.article, passage.version, passage.chunk)
         text = f"{passage.title}\n{passage.heading}\n{passage.text}"
-        marker = injection_marker((text, *decoded(text)))
+        marker = injection_marker((text, *decoded(text))) or passage_marker(text)
         if marker is not None:
             return Poisoned(*about, marker.rule, marker.words, 1.0, self.threshold)
-        parts = pieces(text)
+        parts = [part for part in (*_sentences(text), *pieces(text)) if about_a_model(part)]
         if not parts:
             return None
         features = featurize(parts, self.encoder, self.heads.hashed_weight)
@@ -127,9 +148,21 @@ class PassageGuard:
 
 def pieces(text: str) -> list[str]:
     """A text in overlapping pairs of sentences: in a whole passage one order would drown."""
-    sentences = split_sentences(plain_text(clean(text)))
-    pairs = [f"{one} {other}" for one, other in pairwise(sentences)] or sentences
-    return pairs[:MAX_PIECES]
+    sentences = _sentences(text)
+    return [f"{one} {other}" for one, other in pairwise(sentences)] or sentences
+
+
+def _sentences(text: str) -> list[str]:
+    return split_sentences(plain_text(clean(text)))[:MAX_PIECES]
+
+
+def passage_marker(text: str) -> Marker | None:
+    """What no article has to say, though a customer may: "Bot, tell me …"."""
+    for rule, pattern in _RULES:
+        match = pattern.search(text)
+        if match:
+            return Marker(f"passage.{rule}", match[0].strip()[:120])
+    return None
 
 
 def _fenced(passage: Passage) -> Passage:

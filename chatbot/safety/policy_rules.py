@@ -16,7 +16,7 @@ from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.toxicity import CATEGORIES
 from chatbot.safety.views import clean
-from chatbot.types import Side
+from chatbot.types import Side, Verdict
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
 _NESTED_REPEAT: Final = re.compile(r"\([^()]*[+*][^()]*\)[+*]")
@@ -88,6 +88,21 @@ class ForbiddenRule(BaseModel):
         return None
 
 
+class PolicyCase(BaseModel):
+    """A text and what must become of it, run by ``python -m chatbot policy test``."""
+
+    model_config = _STRICT
+
+    text: str = Field(min_length=1)
+    verdict: Verdict
+    side: Side = Side.BOT
+    rule: str = ""
+    """Part of the name of the rule that must object; '' for any."""
+    intent: str = ""
+    disclaimer: str = ""
+    """The text that must stand under an answer of ``intent``."""
+
+
 class PolicyRules(BaseModel):
     """One reading of the file. Frozen: a turn that has begun keeps the rules it began with."""
 
@@ -101,6 +116,9 @@ class PolicyRules(BaseModel):
     bot: dict[str, CategoryRule] = Field(default_factory=dict)
     forbidden: tuple[ForbiddenRule, ...] = ()
     disclaimers: dict[str, str] = Field(default_factory=dict)
+    crisis: tuple[ForbiddenRule, ...] = ()
+    """Wordings of a customer in danger, beside those that are built in."""
+    tests: tuple[PolicyCase, ...] = ()
 
     @field_validator("customer", "bot")
     @classmethod
@@ -131,10 +149,10 @@ class PolicyRules(BaseModel):
 
     @model_validator(mode="after")
     def _unique(self) -> Self:
-        names = [rule.name for rule in self.forbidden]
+        names = [rule.name for rule in (*self.forbidden, *self.crisis)]
         for name in names:
             if names.count(name) > 1:
-                raise ValueError(f"two forbidden rules are called {name!r}; rename one")
+                raise ValueError(f"two rules are called {name!r}; rename one")
         return self
 
     def calibrated(self, calibration: Calibration) -> Calibration:
@@ -168,13 +186,15 @@ def read_rules(path: Path) -> PolicyRules:
 def _explain(error: ValidationError, values: dict[str, Any]) -> str:
     first = error.errors()[0]
     key = ".".join(str(part) for part in first["loc"])
-    if first["loc"][:1] == ("forbidden",) and len(first["loc"]) > 1:
-        rule = values["forbidden"][first["loc"][1]]
-        key = f"forbidden rule {rule.get('name', first['loc'][1])!r}" + (
+    table = first["loc"][0] if first["loc"] else ""
+    if table in {"forbidden", "crisis"} and len(first["loc"]) > 1:
+        rule = values[str(table)][first["loc"][1]]
+        key = f"{table} rule {rule.get('name', first['loc'][1])!r}" + (
             f", {first['loc'][2]}" if len(first["loc"]) > 2 else ""
         )
     if first["type"] == "extra_forbidden":
-        known = [*PolicyRules.model_fields, *CategoryRule.model_fields, *ForbiddenRule.model_fields]
+        models = (PolicyRules, CategoryRule, ForbiddenRule, PolicyCase)
+        known = [name for model in models for name in model.model_fields]
         near = difflib.get_close_matches(str(first["loc"][-1]), known, n=1)
         return f"{key} is no key" + (f"; did you mean {near[0]}?" if near else "")
     message = first["msg"].removeprefix("Value error, ")

@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
 from chatbot.safety.pii_patterns import find_urls
 from chatbot.safety.policy import Policy
+from chatbot.safety.policy_rules import ForbiddenRule, PolicyRules
 from chatbot.safety.readable import MAX_READ, readable
-from chatbot.types import Reason, ReasonCode
+from chatbot.types import Reason, ReasonCode, Side
 
 _SCHEME: Final = re.compile(
     r"\b(?:javascript|vbscript|data|file|ftp|sms|ws|wss|blob|intent):\S", re.I
@@ -21,7 +22,7 @@ _AUTHORITY: Final = re.compile(r"^[a-z][a-z0-9+.-]{1,20}:(?!//)", re.I)
 
 
 def rule_reasons(
-    text: str, policy: Policy, allowed_domains: Collection[str], intent: str = ""
+    text: str, policy: Policy | PolicyRules, allowed_domains: Collection[str], intent: str = ""
 ) -> tuple[Reason, ...]:
     """FORBIDDEN_PROMISE, LINK_NOT_ALLOWED and TOO_LONG; nothing for a text within the rules."""
     return (
@@ -31,7 +32,32 @@ def rule_reasons(
     )
 
 
-def length_reasons(text: str, policy: Policy) -> tuple[Reason, ...]:
+def policy_reasons(
+    text: str, rules: PolicyRules, side: Side, company_domains: Collection[str] = ()
+) -> tuple[Reason, ...]:
+    """What the policy file itself objects to on a side, models apart."""
+    if side is Side.CUSTOMER:
+        reason = crisis_rule_reason((text,), rules.crisis)
+        return () if reason is None else (reason,)
+    return rule_reasons(text, rules, rules.allowed_domains or company_domains)
+
+
+def crisis_rule_reason(views: Sequence[str], rules: Sequence[ForbiddenRule]) -> Reason | None:
+    """CRISIS where the policy's own wordings of danger stand in the text or one of its views."""
+    for rule in rules:
+        for view in views:
+            words = rule.match(view[:MAX_READ])
+            if words is not None:
+                return Reason(
+                    ReasonCode.CRISIS,
+                    f"{rule.why} It says {words!r}.",
+                    rule=f"policy.toml: {rule.name}",
+                    words=words,
+                )
+    return None
+
+
+def length_reasons(text: str, policy: Policy | PolicyRules) -> tuple[Reason, ...]:
     words = len(text.split())
     if words <= policy.max_words and len(text) <= MAX_READ:
         return ()
@@ -47,7 +73,9 @@ def length_reasons(text: str, policy: Policy) -> tuple[Reason, ...]:
     )
 
 
-def promise_reasons(text: str, policy: Policy, intent: str = "") -> tuple[Reason, ...]:
+def promise_reasons(
+    text: str, policy: Policy | PolicyRules, intent: str = ""
+) -> tuple[Reason, ...]:
     """One reason for each forbidden rule that the text breaks, with the words that break it."""
     reasons = []
     for rule in policy.forbidden:

@@ -8,11 +8,11 @@ from typing import Final
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.classifiers import Heads
 from chatbot.safety.crisis import crisis_alarm, crisis_reason
-from chatbot.safety.encoded import decoded
 from chatbot.safety.injection import injection_marker, injection_reason
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import MAX_READ, find_entities, load_recognisers, merge_entities, redact
 from chatbot.safety.policy import Policy
+from chatbot.safety.rules import crisis_rule_reason
 from chatbot.safety.tone import threat_reason, tone_of
 from chatbot.safety.toxicity import ToxicityScorer
 from chatbot.safety.views import scoring_views
@@ -59,15 +59,18 @@ class Screen:
             [e for e in prediction.entities if e.end <= MAX_READ],
         )
         redacted, placeholders = redact(text, entities, known)
-        views = (*scoring_views(start), *decoded(start))
+        views = scoring_views(start)
         heads = self.heads.score(views, self.encoder)
-        scores = self.scorer.score([start])[0]
+        moderated = Moderator(self.scorer, policy.calibrated(self.calibration))
+        scores = moderated.moderate(start, Side.CUSTOMER).scores  # raises for an unreadable one
 
         limits = policy.calibrated(self.calibration).thresholds[Side.CUSTOMER]
         calibrated = self.calibration.thresholds[Side.CUSTOMER]
         marker = injection_marker(views)
         injection = max(heads.injection, MARKED) if marker else heads.injection
-        crisis = crisis_reason(heads.crisis, self.heads.thresholds["crisis"], crisis_alarm(views))
+        crisis = crisis_rule_reason(views, policy.crisis) or crisis_reason(
+            heads.crisis, self.heads.thresholds["crisis"], crisis_alarm(views)
+        )
         threat = scores.get("threat", 0.0)
         tone = tone_of(
             heads.tone,

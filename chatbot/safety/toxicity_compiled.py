@@ -18,12 +18,15 @@ from chatbot.safety.toxicity import WindowedScorer, load_detoxify, readable, sco
 from knowledge_base.batching import Batched, Row
 from knowledge_base.compiled import Recipe, load
 from knowledge_base.encoder import pad_id
+from knowledge_base.recent import Recent
 
 if TYPE_CHECKING:
     from torch import nn
 
 CLASSES: Final = "classes.json"
 TOKENIZER: Final = "tokenizer.json"
+# The gate reads an answer anew with each sentence: all windows but the last are known.
+REMEMBERED: Final = 2048
 
 
 class CompiledScorer(WindowedScorer):
@@ -43,6 +46,7 @@ class CompiledScorer(WindowedScorer):
         self._tokenizer.no_padding()
         self._tokenizer.no_truncation()
         self._network = Batched(network.forward, pad_id(self._tokenizer))
+        self._recent = Recent(REMEMBERED, self._computed)
 
     def _offsets(self, text: str) -> Sequence[tuple[int, int]]:
         offsets: Sequence[tuple[int, int]] = self._tokenizer.encode(
@@ -51,6 +55,9 @@ class CompiledScorer(WindowedScorer):
         return offsets
 
     def _predict(self, pieces: Sequence[str]) -> list[dict[str, float]]:
+        return self._recent.of(pieces)
+
+    def _computed(self, pieces: Sequence[str]) -> list[dict[str, float]]:
         encodings = self._tokenizer.encode_batch(list(pieces))
         answers = self._network.run([Row(e.ids, e.type_ids) for e in encodings])
         return [

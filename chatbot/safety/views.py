@@ -2,21 +2,21 @@
 
 Each view undoes one family of disguise. Views are only for classifiers; spans, prompts, logs and
 people always see the text as sent. Everything here is linear in the text's length: no regular
-expression backtracks, and there are at most four views.
+expression backtracks. A text with nothing to undo has one view, itself.
 """
 
 from __future__ import annotations
 
 import re
 import unicodedata
-from functools import cache
+from collections.abc import Iterator
 from itertools import groupby
+
+from chatbot.safety.encoded import decoded
+from chatbot.safety.homoglyphs import ASCII_LETTERS, drawn_letters, latin_homoglyphs
 
 INVISIBLE_CATEGORIES = frozenset({"Cf", "Cc", "Cn", "Co", "Cs"})
 KEPT_CONTROLS = frozenset("\t\n\r")
-# Letters that NFKC leaves alone: squared and negative circled capitals, phonetic small capitals.
-SQUARED = {0x1F130: 26, 0x1F150: 26, 0x1F170: 26}
-SMALL_CAPITALS = "ᴀʙᴄᴅᴇꜰɢʜɪᴊᴋʟᴍɴᴏᴘʀᴛᴜᴠᴡʏᴢ"
 FILLERS = dict.fromkeys(
     # Blank letters that are drawn as nothing: Hangul fillers, Braille blank, Khmer vowels.
     (0x115F, 0x1160, 0x3164, 0xFFA0, 0x2800, 0x17B4, 0x17B5, 0x180E)
@@ -30,23 +30,26 @@ SPACED_SEPARATORS = frozenset(" .-_*'`~·•|/,")
 MIN_SPACED_LETTERS = 4  # "a b c" and initials stay as they are
 REPEATED = re.compile(r"([^\W\d_])\1{2,}")
 WHITE = re.compile(r"\s+")
-ASCII_LETTERS = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ")
+MARKUP = re.compile(
+    r"(?<=[^\W_])[*_~`^|\\]{1,6}(?=[^\W_])|(?<!\w)[*_~`]{1,3}(?=\w)|(?<=\w)[*_~`]{1,3}"
+)
+CUT_WORD = re.compile(r"(?<![\w.-])[A-Za-z]{1,4}(?:[.\-'|][A-Za-z]{1,4}){2,12}(?![\w-])")
+TAGS = re.compile(r"</?[A-Za-z!][^<>]{0,200}>")
 
 
 def scoring_views(text: str) -> tuple[str, ...]:
-    """The text as sent, then up to four readings that differ from it and from each other.
+    """The text as sent, then readings that differ from it and from each other.
 
     Order: raw; emoji named in words; cleaned (NFKC, invisible characters, combining marks,
-    homoglyphs in words of mixed script); cleaned and undisguised (leetspeak, spaced letters,
-    repeated letters cut to one); the same with repeated letters cut to two. Two views that an
-    uncased tokenizer reads alike (case, accents, white space) count as equal.
+    homoglyphs in words of mixed script); cleaned and undisguised (leetspeak, spaced and cut
+    words, markup inside words, repeated letters cut to one); the same with repeated letters cut
+    to two; then what a code in the text stands for. Two views that an uncased tokenizer reads
+    alike (case, accents, white space) count as equal.
     """
-    cleaned = clean(text)
-    plain = undisguise(cleaned)
     views = [text]
     seen = {_key(text)}
     # Equal strings are dropped before the costly part: most texts have nothing to undo.
-    for reading in dict.fromkeys((text, cleaned, _repeats(plain, 1), _repeats(plain, 2))):
+    for reading in dict.fromkeys((text, *_readings(text), *_of_codes(text))):
         view = name_emoji(reading)
         if view is text:
             continue
@@ -55,6 +58,48 @@ def scoring_views(text: str) -> tuple[str, ...]:
             seen.add(key)
             views.append(view)
     return tuple(views)
+
+
+def _readings(text: str) -> tuple[str, str, str]:
+    cleaned = clean(text)
+    plain = undisguise(_without_marks_in_words(cleaned))
+    return cleaned, _repeats(plain, 1), _repeats(plain, 2)
+
+
+def _of_codes(text: str) -> Iterator[str]:
+    """A code may hold a disguised text in its turn: "&#105;" and base64 of leetspeak."""
+    for code in decoded(text):
+        yield code
+        yield _readings(code)[1]
+
+
+def _without_marks_in_words(text: str) -> str:
+    """Words that marks, tags or emoji cut in two, whole again: "id**io**t", "st.up.id"."""
+    if not text.isascii():
+        text = _without_emoji_in_words(text)
+    if "<" in text:
+        text = TAGS.sub("", text)
+    text = MARKUP.sub("", text)
+    return CUT_WORD.sub(_whole_word, text)
+
+
+def _whole_word(match: re.Match[str]) -> str:
+    word = "".join(c for c in match[0] if c in ASCII_LETTERS)
+    return word if len(word) >= MIN_SPACED_LETTERS else match[0]
+
+
+def _without_emoji_in_words(text: str) -> str:
+    out: list[str] = []
+    for is_letter, group in groupby(text, str.isalpha):
+        run = "".join(group)
+        if not is_letter and out and len(out[-1]) and all(map(_drawn, run)):
+            run = ""
+        out.append(run)
+    return "".join(out)
+
+
+def _drawn(character: str) -> bool:
+    return character > "\x7f" and unicodedata.category(character) in {"So", "Sk", "Mn", "Me", "Cf"}
 
 
 def model_text(text: str) -> str:
@@ -89,8 +134,8 @@ def clean(text: str) -> str:
     # Decomposing first and dropping marks at once keeps 10,000 stacked marks linear.
     parts = unicodedata.normalize("NFKD", "".join(kept)).translate(FILLERS)
     bare = "".join(c for c in parts if not unicodedata.combining(c) and not _mark(c))
-    bare = unicodedata.normalize("NFKC", bare).translate(_drawn_letters())
-    return bare if bare.isascii() else _latin_homoglyphs(bare)
+    bare = unicodedata.normalize("NFKC", bare).translate(drawn_letters())
+    return bare if bare.isascii() else latin_homoglyphs(bare)
 
 
 def _invisible(character: str) -> bool:
@@ -101,52 +146,6 @@ def _invisible(character: str) -> bool:
 
 def _mark(character: str) -> bool:
     return character > "\u02ff" and unicodedata.category(character) in {"Mn", "Me"}
-
-
-@cache
-def _drawn_letters() -> dict[int, str]:
-    letters = {
-        start + offset: chr(ord("A") + offset)
-        for start, count in SQUARED.items()
-        for offset in range(count)
-    }
-    small = zip(SMALL_CAPITALS, "abcdefghijklmnoprtuvwyz", strict=True)
-    return letters | {ord(character): letter for character, letter in small}
-
-
-@cache
-def _homoglyphs() -> dict[str, str]:
-    """Letters beyond ASCII -> the ASCII letter they look like (Unicode confusables table)."""
-    from confusable_homoglyphs import confusables
-
-    table: dict[str, str] = {}
-    for character, likes in confusables.confusables_data.items():
-        if len(character) != 1 or character.isascii() or not character.isalpha():
-            continue
-        letters = [like["c"] for like in likes if like["c"] in ASCII_LETTERS]
-        if letters:
-            # The table says Cyrillic "I" looks like "l" and "I": a letter of its own case first.
-            own_case = [x for x in letters if x.isupper() == character.isupper()]
-            table[character] = (own_case or letters)[0]
-    return table
-
-
-def _latin_homoglyphs(text: str) -> str:
-    """Maps look-alikes in words that also hold ASCII letters, or that stand in Latin text."""
-    table = _homoglyphs()
-    ascii_letters = sum(c in ASCII_LETTERS for c in text)
-    foreign = sum(c.isalpha() and not c.isascii() for c in text)
-    latin_text = ascii_letters > foreign
-    words = []
-    for is_word, group in groupby(text, str.isalnum):
-        word = "".join(group)
-        if is_word and not word.isascii():
-            mixed = any(c in ASCII_LETTERS for c in word)
-            whole = latin_text and all(c.isascii() or c in table for c in word)
-            if mixed or whole:
-                word = "".join(table.get(c, c) for c in word)
-        words.append(word)
-    return "".join(words)
 
 
 def undisguise(text: str) -> str:
@@ -168,7 +167,7 @@ def _read_leet(match: re.Match[str]) -> str:
         letters < 2
         or not disguised
         or disguised > letters + 1
-        or LONG_NUMBER.search(core)
+        or (LONG_NUMBER.search(core) and core.strip("0123456789").isalpha())
         or not set(core).isdisjoint("26")
         or (core.isupper() and (disguised > 2 or not set(core).isdisjoint("89")))  # an order code
         or CODE_LIKE.fullmatch(core)

@@ -6,9 +6,11 @@ later fails at once under load (https://www.sqlite.org/lang_transaction.html).
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
+from weakref import WeakKeyDictionary
 
 from sqlalchemy import Connection, event, func, make_url, select, text
 from sqlalchemy.exc import ArgumentError, InterfaceError, OperationalError
@@ -55,6 +57,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _on_connect)
             event.listen(self._engine.sync_engine, "begin", _on_begin)
+        self._turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
         self._writers = async_sessionmaker(self._engine, expire_on_commit=False)
         self._readers = async_sessionmaker(
             self._engine.execution_options(**{_READ_ONLY: True}), expire_on_commit=False
@@ -64,10 +67,17 @@ class Database:
     async def write(self) -> AsyncIterator[AsyncSession]:
         """A transaction that may write; raises Unavailable when the disk is full or locked."""
         try:
-            async with self._writers() as session, session.begin():
+            async with self._turn(), self._writers() as session, session.begin():
                 yield session
         except (OperationalError, InterfaceError, PoolTimeout) as error:
             raise _unavailable(error) from error
+
+    def _turn(self) -> AbstractAsyncContextManager[Any]:
+        """SQLite has one writer at a time: here they queue in order. Its own waiting polls, is
+        not fair, and is left to other processes."""
+        if not self.is_sqlite:
+            return nullcontext()
+        return self._turns.setdefault(asyncio.get_running_loop(), asyncio.Lock())
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[AsyncSession]:
@@ -94,8 +104,9 @@ class Database:
         erased lingers there. Left for the next time while somebody reads."""
         if self.is_sqlite:
             async with self._engine.connect() as connection:
-                autocommit = await connection.execution_options(isolation_level="AUTOCOMMIT")
-                await autocommit.exec_driver_sql("PRAGMA wal_checkpoint(TRUNCATE)")
+                raw = await connection.get_raw_connection()
+                driver: Any = raw.driver_connection  # a checkpoint is no transaction
+                await (await driver.execute("PRAGMA wal_checkpoint(TRUNCATE)")).close()
 
     async def ping(self) -> None:
         async with self.read() as session:

@@ -169,7 +169,20 @@ class ReviewItem(Base):
             sqlite_where=text("state = 'open'"),
             postgresql_where=text("state = 'open'"),
         ),
-        Index("ix_review_items_queue", "state", "urgent", "priority", "promised_at"),
+        Index(
+            "ix_review_items_queue",  # holds all that choosing the next item reads
+            "state",
+            "urgent",
+            "priority",
+            "promised_at",
+            "holder_id",
+            "lease_until",
+            "assignee_id",
+            "team",
+            "late_steps",
+            "conversation_id",
+            "id",
+        ),
         Index("ix_review_items_draft", "state", "draft_hash"),
         Index("ix_review_items_created", "created_at"),
     )

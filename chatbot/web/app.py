@@ -25,10 +25,12 @@ from chatbot.conversations.staff import StaffService
 from chatbot.conversations.upkeep import Upkeep
 from chatbot.desk import Desk
 from chatbot.knowledge import endpoints as knowledge
+from chatbot.learning import endpoints as learning
 from chatbot.openai_api import endpoints as openai_api
 from chatbot.outgoing import endpoints as outgoing
 from chatbot.outgoing.dispatcher import Dispatcher
 from chatbot.review import endpoints as review
+from chatbot.review import lead_endpoints as lead
 from chatbot.review.rules import ReviewRules
 from chatbot.review.service import ReviewService
 from chatbot.settings import Settings
@@ -53,7 +55,7 @@ async def build_office(settings: Settings, company: Company) -> Office:
         vault=load_vault(secret, settings.data_dir),
         company=company,
         settings=settings,
-        rules=ReviewRules(settings, company.texts, settings.company / "review.toml"),
+        review_rules=ReviewRules(settings, company.texts, settings.company / "review.toml"),
         clock=await shared_clock(database),
     )
 
@@ -126,6 +128,8 @@ def create_app(
         customer.router,
         staff.router,
         review.router,
+        lead.router,
+        learning.router,
         outgoing.router,
         access.router,
         assist.router,

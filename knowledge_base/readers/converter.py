@@ -55,7 +55,7 @@ class Converter:
         kind = file.suffix.lower()
         if find_spec(_NEEDED[kind]) is None:
             raise BadArticle(
-                f"reading {kind} needs {_NEEDED[kind]}; run: pip install 'deskgate[documents]'"
+                f"reading {kind} needs {_NEEDED[kind]}; run: pip install -e '.[documents]'"
             )
         if kind == ".docx":
             check_archive(file)

@@ -14,6 +14,7 @@ MAX_PAGES = 500
 LARGER = 1.15  # times the size of most text: a heading
 MAX_HEADING_CHARS = 120
 REPEATED = 0.6  # of the pages: a line on that many is a running head or foot
+PAGE_NUMBER_WORDS = 4  # "Page 3 of 12"
 _MARK = re.compile(r"^\s*(?:[•▪◦‣·*\-–]|\(?\d{1,2}[.)])\s+")
 _END = re.compile(r"[.!?:;。！？]['\")\]]?$")
 
@@ -71,7 +72,9 @@ def _without_running_lines(pages: list[list[Line]]) -> list[Line]:
 
 
 def _key(line: Line) -> str:
-    return re.sub(r"\d+", "#", line.text.casefold())
+    """Page numbers count as equal, but no sentence that differs in a number."""
+    text = line.text.casefold()
+    return re.sub(r"\d+", "#", text) if len(text.split()) <= PAGE_NUMBER_WORDS else text
 
 
 def _markdown(lines: list[Line]) -> str:

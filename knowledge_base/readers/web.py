@@ -71,9 +71,7 @@ class Web:
         if len(addresses) > MAX_ADDRESSES:
             raise BadArticle(f"{len(addresses):,} addresses; at most {MAX_ADDRESSES:,}")
         if find_spec("trafilatura") is None:
-            raise BadArticle(
-                "reading web pages needs trafilatura; run: pip install 'deskgate[web]'"
-            )
+            raise BadArticle("reading web pages needs trafilatura; run: pip install -e '.[web]'")
         for address in dict.fromkeys(addresses):
             try:
                 yield self._article(address, reading)

@@ -5,10 +5,12 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from sqlalchemy import select
 
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.errors import BadInput, Conflict, NotAuthenticated, NotFound, TooLarge
 from chatbot.storage import audit
+from chatbot.storage.tables import Event, Message
 from tests.support.desk import ScriptedDesk
 from tests.support.office import House, open_house
 
@@ -271,6 +273,12 @@ async def test_text_is_encrypted_at_rest(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         conversation = await house.start()
         await house.say(conversation, "my secret question about marmalade")
-    files = [file.read_bytes() for file in tmp_path.glob("chatbot.db*")]  # noqa: ASYNC240
-    assert files
-    assert not any(b"marmalade" in content for content in files)
+        async with house.office.read() as rows:
+            stored = [
+                row.text_sealed + (row.explanation_sealed or b"")
+                for row in await rows.session.scalars(select(Message))
+            ]
+            stored += [row.payload_sealed for row in await rows.session.scalars(select(Event))]
+    assert len(stored) > 4
+    stored += [file.read_bytes() for file in tmp_path.glob("chatbot.db*")]  # noqa: ASYNC240
+    assert not any(b"marmalade" in content for content in stored)

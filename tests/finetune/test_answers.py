@@ -1,6 +1,5 @@
 from __future__ import annotations
 
-import json
 from pathlib import Path
 from typing import Any
 
@@ -18,7 +17,6 @@ from chatbot.errors import SetupError
 from chatbot.settings import load_settings
 from finetune.answers import AnswersRecipe, load_recipe, train_answers
 from finetune.answers_batches import BranchCollator, encode_groups
-from finetune.answers_company import company_groups
 from finetune.answers_eval import evaluate_generation
 from finetune.answers_rows import (
     IGNORED,
@@ -29,7 +27,6 @@ from finetune.answers_rows import (
     write_rows,
 )
 from finetune.synthesis import flatten, synthetic_groups
-from knowledge_base.article import article_from
 
 
 @pytest.fixture(scope="module")
@@ -106,37 +103,6 @@ def test_synthetic_answers_are_made_of_their_passages() -> None:
                 all(line.rstrip(".") in shown for line in text.split("\n")[:1])
                 or r.kind == "double"
             )
-
-
-def test_company_rows_cite_the_chunk_that_says_it_and_never_show_held_out_articles(
-    tmp_path: Path,
-) -> None:
-    texts = {
-        "returns": "You can return things within 60 days of delivery.",
-        "prices": "Delivery to Ireland costs five pounds.",
-        "secret": "Held out for evaluation: the warranty lasts nine years.",
-    }
-    articles = [
-        article_from({"id": k, "title": k.title(), "text": v}, "t") for k, v in texts.items()
-    ]
-    questions = [
-        {"question": "How long?", "articles": ["returns"], "answer": "You have 60 days."},
-        {"question": "Ireland?", "articles": ["prices"], "answer": "It costs five pounds."},
-        {"question": "Do you sell cars?", "articles": [], "answer": "", "expect": "abstain"},
-    ]
-    file = tmp_path / "train.jsonl"
-    file.write_text("\n".join(json.dumps(q) for q in questions))
-    groups = company_groups(
-        file, articles, company="L", seed=1, excluded=frozenset({"secret"}), copies=6
-    )
-    rows = list(flatten(groups))
-    for r in rows:
-        assert "Secret" not in [p.title for p in r.passages]
-        if not r.abstains:
-            _, cited = split_marks(r.answer, len(r.passages))
-            expected = "Returns" if "60" in r.answer else "Prices"
-            assert [r.passages[n - 1].title for n in cited] == [expected]
-    assert any(r.abstains for r in rows)
 
 
 @pytest.mark.parametrize(

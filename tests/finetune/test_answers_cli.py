@@ -10,7 +10,7 @@ from safetensors.numpy import save_file
 from typer.testing import CliRunner
 
 from chatbot.answering.served import WEIGHTS, resolve_adapter
-from chatbot.errors import Conflict
+from chatbot.errors import BadInput, Conflict
 from chatbot.settings import load_settings
 from finetune.answers_cli import (
     list_command,
@@ -36,9 +36,15 @@ def run(*arguments: str | Path) -> str:
 
 def test_prepare_writes_rows_and_a_report(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
-    report = json.loads(run("prepare", "--out", out, "--synthetic", "5", "--company-copies", "0"))
+    counts = ("--synthetic", "5", "--company-copies", "0", "--centre-copies", "0")
+    report = json.loads(run("prepare", "--out", out, *counts, "--data-dir", tmp_path))
     assert report["rows"] == len(read_rows([out])) >= 25
     assert 0 < report["abstain"] < report["rows"]
+
+
+def test_pairs_of_answers_come_from_the_desk_alone(tmp_path: Path) -> None:
+    with pytest.raises(BadInput, match="--from-desk"):
+        run("prepare", "--out", tmp_path / "a.jsonl", "--preferences", tmp_path / "b.jsonl")
 
 
 def test_promote_serves_and_rollback_serves_what_was_before(

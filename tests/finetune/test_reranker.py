@@ -15,9 +15,10 @@ from finetune.reranker_rows import (
     sample_groups,
     sample_rows,
     shown,
-    synthetic,
+    unit_labels,
     worn,
 )
+from finetune.reranker_sources import synthetic
 from finetune.reranker_train import logits_of, loss_of, train
 from knowledge_base.chunking import Chunk
 from knowledge_base.encoder import EncoderFiles
@@ -55,8 +56,15 @@ def test_without_a_fitting_passage_the_answers_words_decide():
 
 def test_a_group_has_the_answer_first_and_leaves_out_what_nobody_can_tell():
     group = sample_groups([judged(row(), (1, None, 0))], random.Random(1))[0]
-    assert group.passages == (shown(RETURNS[0]), shown(RETURNS[2]))
+    expected = [shown(RETURNS[n], RETURNS[n].text) for n in (0, 2)]
+    assert group.passages == tuple(expected)
     assert group.labels == (1, 0)
+
+
+def test_in_a_passage_that_answers_only_the_fitting_unit_is_right():
+    part = piece("returns", 0, "You have 60 days to return an item. The label costs £3.50.")
+    assert unit_labels(row(must=["60\\s*days"]), part, 1) == [1, None]
+    assert unit_labels(row(must=["60\\s*days"]), part, 0) == [0, 0]
 
 
 def test_an_unanswerable_question_has_only_negatives():

@@ -9,8 +9,10 @@ import pytest
 from chatbot.errors import BadInput, SetupError
 from chatbot.routing.model import RouterModel
 from finetune.router import evaluate_router, train_router
+from finetune.router_checks import check_training
 from finetune.router_config import RouterConfig, load_config
-from finetune.router_data import check_training, read_rows
+from finetune.router_data import read_rows
+from finetune.router_recalibrate import recalibrate_router
 
 ROWS: list[dict[str, Any]] = [
     *({"text": f"where is my parcel {n}", "intent": "order_status"} for n in range(6)),
@@ -118,6 +120,50 @@ def test_one_intent_is_enough_only_where_entities_are_to_be_learnt(tmp_path: Pat
     check_training(path, read_rows(path))
 
 
+def test_a_few_bad_rows_of_a_large_file_are_left_out_and_listed(tmp_path: Path) -> None:
+    many = [{"text": f"{r['text']} {n}", "intent": r["intent"]} for n in range(30) for r in ROWS]
+    data = read_rows(write(tmp_path / "rows.jsonl", [*many, entity(5, 11)]))
+    assert len(data.rows) == len(many)
+    assert data.skipped[0].startswith("row 541: entity order_id 5-11")
+    with pytest.raises(BadInput, match="7 rows cannot be used"):
+        read_rows(write(tmp_path / "rows.jsonl", [*many, *[entity(5, 11)] * 7]))
+
+
+def test_a_file_that_is_only_measured_against_may_have_overlapping_spans(tmp_path: Path) -> None:
+    spans = [{"start": 0, "end": 11, "label": "a"}, {"start": 6, "end": 11, "label": "b"}]
+    row = {"text": "order LM-77 now", "intent": "order_status", "entities": spans}
+    path = write(tmp_path / "rows.jsonl", [row])
+    assert len(read_rows(path, judge_spans=False).rows[0].entities) == 2
+    with pytest.raises(BadInput, match="overlap"):
+        read_rows(path)
+
+
+def test_rows_without_any_intent_train_a_router_of_entities(tmp_path: Path) -> None:
+    rows = [
+        {
+            "text": f"a table at {n} pm please",
+            "intent": [],
+            "entities": [{"start": 11, "end": 15, "label": "time"}],
+        }
+        for n in range(1, 10)
+    ]
+    config = recipe(tmp_path, rows, epochs=12)
+    train_router(config, lambda line: None)
+    figures = evaluate_router(config.out, config.train)
+    assert figures["entity_f1"] is not None
+    assert figures["entity_f1"] > 0.5
+
+
+@pytest.mark.parametrize("text", ["🙂🎉", "Где мой заказ"])
+def test_a_row_in_another_script_is_trained_with_or_named(tmp_path: Path, text: str) -> None:
+    seen: list[str] = []
+    config = recipe(tmp_path, [*ROWS, {"text": text, "intent": "thanks"}], epochs=1)
+    train_router(config, seen.append)
+    named = any("row 19: nothing in it" in line for line in seen)
+    assert named == (text == "🙂🎉")
+    assert (config.out / "report.html").read_text().startswith("<!doctype html>")
+
+
 def test_csv_reads_lists_from_json_columns(tmp_path: Path) -> None:
     path = tmp_path / "rows.csv"
     path.write_text(
@@ -217,3 +263,16 @@ def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:
     train_router(config.model_copy(update={"resume": True}), seen.append)
     assert "resuming after epoch 1" in seen
     assert config.out.exists()
+
+
+def test_a_router_is_calibrated_again_without_being_trained(tmp_path: Path) -> None:
+    config = recipe(tmp_path, ROWS, epochs=1)
+    train_router(config, lambda line: None)
+    heads = (config.out / "heads.safetensors").read_bytes()
+    metrics = recalibrate_router(config.out, config.train, 0.03)
+    assert metrics["dev_rows"] == len(ROWS)
+    assert f"Figures on the {len(ROWS)} dev rows" in (config.out / "card.md").read_text()
+    assert (config.out / "heads.safetensors").read_bytes() == heads
+    other = write(tmp_path / "other.jsonl", [{"text": "x", "intent": "weather"}])
+    with pytest.raises(BadInput, match="unknown intent 'weather'"):
+        recalibrate_router(config.out, other, 0.03)

@@ -6,7 +6,8 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from knowledge_base.article import Article
-from knowledge_base.chunking import MAX_TOKENS, TARGET_WORDS, chunk, headings, slugify
+from knowledge_base.blocks import TARGET_WORDS
+from knowledge_base.chunking import MAX_TOKENS, chunk, headings, slugify
 from knowledge_base.encoder import MAX_TOKENS as ENCODER_TOKENS
 from knowledge_base.readers import read_articles
 from knowledge_base.settings import SAMPLE_COMPANY
@@ -72,3 +73,30 @@ def test_no_word_is_lost(text):
     for word in ("漢", "é", "a"):
         if word in text:
             assert word in joined or word in " ".join(h.text for h in headings(text))
+
+
+def test_each_part_of_a_cut_table_keeps_the_names_of_its_columns():
+    cells = " | ".join(f"a long cell of row {{n}} column {c}" for c in range(6))
+    rows = "\n".join(f"| {cells.format(n=n)} |" for n in range(12))
+    head = "| Country | Price | Days | Hours | Weight | Note |\n|---|---|---|---|---|---|\n"
+    chunks = chunk(article(head + rows))
+    assert len(chunks) > 3
+    assert all(c.text.startswith(head) for c in chunks)
+    assert all(line.count("|") == 7 for c in chunks for line in c.text.splitlines())
+
+
+def test_a_row_too_long_for_one_chunk_is_cut_between_words_and_stays_a_row():
+    row = f"| Germany | {'very long words about delivery ' * 80}|"
+    chunks = chunk(article(f"| Country | Note |\n|---|---|\n{row}"))
+    assert len(chunks) > 1
+    for part in chunks:
+        first, second, *rest = part.text.splitlines()
+        assert (first, second) == ("| Country | Note |", "|---|---|")
+        assert all(line.startswith("| Germany | ") and line.endswith("|") for line in rest)
+
+
+def test_a_list_that_is_cut_repeats_the_line_that_introduces_it():
+    items = "\n".join(f"- Step number {n} says to press the button for a while." for n in range(40))
+    chunks = chunk(article(f"To reset the lamp:\n\n{items}"))
+    assert len(chunks) > 2
+    assert all(c.text.startswith("To reset the lamp:\n\n- Step") for c in chunks)

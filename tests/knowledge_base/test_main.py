@@ -11,7 +11,9 @@ ARTICLES = {"tent.md": "# Wet tent\n\nOpen the vents.", "card.md": "# Gift card\
 
 
 @pytest.fixture
-def run(tmp_path):
+def run(tmp_path, monkeypatch):
+    monkeypatch.setenv("CHATBOT_ENCODER_ENGINE", "torch")  # each test would compile anew
+
     def invoke(*arguments: str, code: int = 0):
         result = CliRunner().invoke(app, [*arguments, "--data-dir", str(tmp_path / "data")])
         assert result.exit_code == code, result.output
@@ -30,7 +32,9 @@ def folder(tmp_path):
 
 
 def test_sync_search_and_roll_back(run, folder):
-    assert "2 added, 0 changed, 0 removed, 0 unchanged, 0 failed" in run("sync", str(folder)).stdout
+    said = run("sync", str(folder)).stdout
+    assert "2 added, 0 changed, 0 removed, 0 unchanged, 0 failed" in said
+    assert "added: tent  Wet tent" in said
     rows = json.loads(run("search", "water in my tent", "--json", "--no-floor").stdout)
     assert rows[0]["article"] == "tent"
     assert set(rows[0]) == {"article", "chunk", "title", "score", "text"}
@@ -60,3 +64,32 @@ def test_errors_are_one_line(run, arguments, words):
     result = run(*arguments, code=1)
     assert words in result.stderr
     assert len(result.stderr.strip().splitlines()) == 1
+
+
+def test_a_sync_says_all_in_one_object(run, folder):
+    (folder / "bad.md").write_text("---\naudience: secret\n---\nText.")
+    (folder / "curated.csv").write_text("question,answer\nIs it wet?,No.\n")
+    said = json.loads(run("sync", str(folder), "--json").stdout)
+    assert said["added"] == ["card", "tent"]
+    assert said["curated"]["added"] == ["is-it-wet"]
+    assert said["failed"] == ["bad.md: audience is 'secret'; use 'public' or 'internal'"]
+
+
+def test_curated_answers_are_shown_with_their_scores(run, folder):
+    (folder / "curated.csv").write_text("question,answer\nIs the tent wet?,Open the vents.\n")
+    run("sync", str(folder))
+    said = run("curated", "is the tent wet").stdout
+    assert "* 1.000  is-the-tent-wet" in said
+    assert "Open the vents." in said
+    assert "no curated answer reaches" in run("curated", "five years").stdout
+
+
+def test_a_damaged_snapshot_is_listed_as_such(run, folder, tmp_path):
+    run("sync", str(folder))
+    (manifest,) = (tmp_path / "data" / "knowledge" / "snapshots").glob("*/manifest.json")
+    manifest.write_text("torn")
+    assert "damaged: " in run("snapshots").stdout
+
+
+def test_a_private_address_is_refused(run):
+    assert "private network" in run("sync", "http://127.0.0.1:9/", code=1).stderr

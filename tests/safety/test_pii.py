@@ -16,12 +16,13 @@ from chatbot.safety.leaks import leak_reasons
 from chatbot.safety.pii import MAX_READ, PII, find_entities, merge_entities, redact, restore
 from chatbot.types import Entity, Passage, ReasonCode
 
-CASES = Path(__file__).with_name("pii_cases.jsonl")
+CASES = sorted(Path(__file__).parent.glob("pii_cases*.jsonl"))
+"""Each written without looking at the recognisers, which were mended after its first run."""
 ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
 
 
 def cases() -> list[tuple[str, set[tuple[str, str]]]]:
-    rows = [json.loads(line) for line in CASES.read_text("utf-8").splitlines()]
+    rows = [json.loads(line) for path in CASES for line in path.read_text("utf-8").splitlines()]
     return [(row["text"], {(label, text) for label, text in row["entities"]}) for row in rows]
 
 
@@ -46,6 +47,15 @@ def test_recall_and_precision_on_the_test_set_reach_their_figures() -> None:
         claimed += len(got)
     assert right / wanted >= 0.98
     assert right / claimed >= 0.95
+
+
+def test_support_messages_raise_hardly_a_false_alarm_for_a_number_with_a_checksum() -> None:
+    rows = Path("finetune/data/safety/support_legit.jsonl").read_text("utf-8").splitlines()
+    labels = {"card", "iban", "national_id", "bank_account", "crypto_wallet", "ip"}
+    alarms = [
+        row for row in rows if labels & {label for label, _ in found(json.loads(row)["text"])}
+    ]
+    assert len(alarms) / len(rows) <= 0.002, alarms
 
 
 def test_messages_without_personal_data_raise_no_false_alarm() -> None:

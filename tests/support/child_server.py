@@ -18,9 +18,10 @@ from tests.support.server import ADMIN_KEY
 ANSWER = "You have 60 days [1]. Returns by post are free [2]. Refunds take 5 days [1]."
 
 
-def main(data_dir: str, port: str) -> None:
+def main(data_dir: str, port: str, database_url: str = "") -> None:
     settings = load_settings(
         {},
+        database_url=database_url or None,
         data_dir=Path(data_dir),
         secret_key=SECRET,
         admin_key=ADMIN_KEY,

@@ -27,6 +27,7 @@ from chatbot.types import (
     Verdict,
 )
 from chatbot.workers import Workers
+from knowledge_base.curated import CuratedAnswer
 from knowledge_base.settings import SAMPLE_COMPANY
 
 HOSTILE = "idiot"
@@ -109,7 +110,9 @@ class ScriptedDesk(Desk):
         route: Routing = policy_of_words,
         company: Company | None = None,
         check_deadline_s: float = 5.0,
+        written: CuratedAnswer | None = None,
     ) -> None:
+        self.written = written
         self.company = company or load_company(SAMPLE_COMPANY)
         self.workers = Workers()
         self.engine = engine or ScriptedEngine("You have 60 days [1]. Returns are free [2].")
@@ -129,6 +132,15 @@ class ScriptedDesk(Desk):
         self, queries: Sequence[str], k: int, audiences: Sequence[str], *, floor: bool = True
     ) -> list[Passage]:
         return self.passages[:k]
+
+    async def curated(
+        self, question: str, audiences: Sequence[str]
+    ) -> tuple[CuratedAnswer, Passage | None] | None:
+        """``written`` answers each question; where it names an article, a passage is cited."""
+        if self.written is None:
+            return None
+        named = [p for p in self.passages if p.article == self.written.article]
+        return self.written, named[0] if named else None
 
     async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return []

@@ -20,8 +20,11 @@ from chatbot.settings import load_settings
 from chatbot.storage.crypto import Vault
 from chatbot.storage.database import Database
 from chatbot.storage.migrate import migrate
+from tests.support.databases import sqlite_url
 from tests.support.desk import ScriptedDesk
 
+url_of = sqlite_url
+"""Data directory -> database; the fixture ``database`` sets PostgreSQL in its place."""
 SECRET = "a secret of at least thirty-two bytes for tests"
 
 
@@ -92,7 +95,9 @@ async def open_house(
     clock: Clock | None = None,
     **settings: Any,
 ) -> AsyncIterator[House]:
-    loaded = load_settings({}, data_dir=data_dir, database_url=database_url, **settings)
+    loaded = load_settings(
+        {}, data_dir=data_dir, database_url=database_url or url_of(data_dir), **settings
+    )
     desk = desk or ScriptedDesk()
     clock = clock or Clock()
     migrate(loaded.resolved_database_url, data_dir)

@@ -92,8 +92,18 @@ class Customer:
     ) -> list[tuple[int | None, str, dict[str, Any]]]:
         """Events after a position, up to the first ``until`` (or for ``seconds``)."""
         found: list[tuple[int | None, str, dict[str, Any]]] = []
-        headers = self.headers | {"Last-Event-ID": str(after)}
         deadline = time.monotonic() + seconds
+        async for event in self.each_event(after, seconds):
+            found.append(event)
+            if event[1] == until or time.monotonic() > deadline:
+                break
+        return found
+
+    async def each_event(
+        self, after: int = 0, seconds: float = 10.0
+    ) -> AsyncIterator[tuple[int | None, str, dict[str, Any]]]:
+        """(position or None, kind, payload) as they come."""
+        headers = self.headers | {"Last-Event-ID": str(after)}
         async with self.client.stream(
             "GET", f"{self.path}/events", headers=headers, timeout=seconds
         ) as response:
@@ -105,13 +115,8 @@ class Customer:
                 elif line.startswith("event: "):
                     kind = line[7:]
                 elif line.startswith("data: "):
-                    found.append((position, kind, json.loads(line[6:])))
-                    if kind == until:
-                        return found
+                    yield position, kind, json.loads(line[6:])
                     position = None
-                if time.monotonic() > deadline:
-                    break
-        return found
 
 
 @asynccontextmanager

@@ -12,7 +12,8 @@ from hypothesis import strategies as st
 
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.safety.gate import Candidate, CheckResult
-from chatbot.turn import Held, SentenceReleased, TurnRequest, run_turn
+from chatbot.steps import Held, SentenceReleased, TurnRequest
+from chatbot.turn import run_turn
 from tests.support.desk import HOSTILE, INVENTED, ScriptedDesk, WordCheck
 from tests.support.office import open_house
 

@@ -9,8 +9,9 @@ import signal
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
+from dataclasses import dataclass
 from pathlib import Path
 
 import httpx
@@ -20,39 +21,47 @@ from chatbot.storage import audit
 from chatbot.storage.crypto import Vault
 from chatbot.storage.database import Database
 from tests.support.child_server import ANSWER
+from tests.support.journey import Journey
 from tests.support.office import SECRET
-from tests.support.server import Customer, admin, free_port
+from tests.support.server import ADMIN_KEY, Customer, admin, free_port
 
 WHOLE = ANSWER.replace(" [1]", "").replace(" [2]", "")
 
 
 @contextmanager
-def child(data_dir: Path, port: int) -> Iterator[subprocess.Popen[bytes]]:
+def child(data_dir: Path, port: int, url: str = "") -> Iterator[subprocess.Popen[bytes]]:
     process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.child_server", str(data_dir), str(port)],
+        [sys.executable, "-m", "tests.support.child_server", str(data_dir), str(port), url],
         env=os.environ | {"PYTHONPATH": str(Path.cwd())},
+        start_new_session=True,
     )
     try:
-        deadline = time.monotonic() + 30
-        while time.monotonic() < deadline:
-            try:
-                httpx.get(f"http://127.0.0.1:{port}/healthz", timeout=1)
-                break
-            except httpx.TransportError:
-                time.sleep(0.05)
-        else:
-            raise RuntimeError("the child server did not start")
+        answers(port, "/healthz", 60)
         yield process
     finally:
         process.send_signal(signal.SIGKILL)
         process.wait()
 
 
+def answers(port: int, path: str, seconds: float) -> None:
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        try:
+            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code == 200:
+                return
+        except httpx.TransportError:
+            pass
+        time.sleep(0.05)
+    raise RuntimeError(f"the server on port {port} did not start within {seconds:g} s")
+
+
+def widget_key() -> str:
+    return f"dg_widget_{Vault(SECRET.encode()).digest('demo widget key')}"
+
+
 async def start(client: httpx.AsyncClient, data_dir: Path) -> Customer:
-    key = f"dg_widget_{Vault(SECRET.encode()).digest('demo widget key')}"
-    body = (
-        await client.post("/v1/conversations", json={}, headers={"Authorization": f"Bearer {key}"})
-    ).json()
+    key = {"Authorization": f"Bearer {widget_key()}"}
+    body = (await client.post("/v1/conversations", json={}, headers=key)).json()
     return Customer(client, body["id"], body["token"])
 
 
@@ -79,8 +88,8 @@ async def one_kill(data_dir: Path, after_s: float) -> None:
     await audit_is_whole(data_dir)
 
 
-async def audit_is_whole(data_dir: Path) -> None:
-    database = Database(f"sqlite+aiosqlite:///{data_dir}/chatbot.db")
+async def audit_is_whole(data_dir: Path, url: str = "") -> None:
+    database = Database(url or f"sqlite+aiosqlite:///{data_dir}/chatbot.db")
     async with database.read() as session:
         rows, breaks = await audit.verify(session, Vault(SECRET.encode()))
     await database.close()
@@ -121,8 +130,122 @@ async def test_a_decision_survives_a_kill_or_was_never_taken(tmp_path: Path) -> 
             assert history["held"] is (found["state"] == "open")
 
 
+async def kills(
+    chance: random.Random,
+    number: int,
+    start: Callable[[], AbstractContextManager[Killable]],
+    journey_of: Callable[[Killable], Journey],
+    within_s: float,
+) -> list[float]:
+    """``number`` journeys, each cut off by a kill at a random moment and then gone on with; the
+    seconds from the restart to each journey's end."""
+    took = []
+    for _ in range(number):
+        journey: Journey | None = None
+        with start() as server:
+            journey = journey_of(server)
+            going = asyncio.create_task(journey.go_on())
+            await asyncio.sleep(chance.random() * within_s)
+            server.kill()
+            await asyncio.gather(going, return_exceptions=True)
+            if going.exception() is not None:
+                assert isinstance(going.exception(), httpx.HTTPError), going.exception()
+        with start() as server:
+            journey.url = server.url
+            began = time.monotonic()
+            await journey.go_on()
+            await journey.check()
+            took.append(time.monotonic() - began)
+    return took
+
+
+@dataclass
+class Killable:
+    url: str
+    process: subprocess.Popen[bytes]
+
+    def kill(self) -> None:
+        os.killpg(self.process.pid, signal.SIGKILL)
+        self.process.wait()
+
+
+def scripted(data_dir: Path, url: str = "") -> Callable[[], AbstractContextManager[Killable]]:
+    """Starts the child server with the scripted engine on a free port, again and again."""
+
+    @contextmanager
+    def start() -> Iterator[Killable]:
+        port = free_port()
+        with child(data_dir, port, url) as process:
+            yield Killable(f"http://127.0.0.1:{port}", process)
+
+    return start
+
+
+def real(data_dir: Path) -> Callable[[], AbstractContextManager[Killable]]:
+    """Starts ``server.py`` with its own models."""
+
+    @contextmanager
+    def start() -> Iterator[Killable]:
+        port = free_port()
+        settings = {
+            "CHATBOT_DATA_DIR": str(data_dir),
+            "CHATBOT_ADMIN_KEY": ADMIN_KEY,
+            "CHATBOT_SECRET_KEY": SECRET,
+            "CHATBOT_TURN_LEASE_S": "3",
+            "CHATBOT_RATE_ADDRESS": "100000/minute",
+            "CHATBOT_RATE_NEW_CONVERSATIONS": "1000/minute",
+        }
+        process = subprocess.Popen(
+            [sys.executable, "server.py", "--port", str(port)],
+            env=os.environ | settings,
+            stdout=subprocess.DEVNULL,
+            start_new_session=True,
+        )
+        try:
+            answers(port, "/readyz", 240)
+            yield Killable(f"http://127.0.0.1:{port}", process)
+        finally:
+            if process.poll() is None:
+                os.killpg(process.pid, signal.SIGKILL)
+                process.wait()
+
+    return start
+
+
+def by_widget(server: Killable) -> Journey:
+    return Journey(server.url, widget_key())
+
+
+def by_real_widget(server: Killable) -> Journey:
+    question = "Will you compensate me for a trip that was ruined by a faulty tent?"
+    return Journey(server.url, widget_key(), question, patience_s=90)
+
+
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_invariant_3_five_kills_of_the_whole_journey_lose_and_double_nothing(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """Small; `make test-full` kills 190 times, and the real server ten times."""
+    url = "" if kind == "sqlite" else request.getfixturevalue("postgres")(tmp_path)
+    await kills(random.Random(5), 5, scripted(tmp_path, url), by_widget, 1.2)
+    await audit_is_whole(tmp_path, url)
+
+
 @pytest.mark.full
-async def test_two_hundred_kills_lose_nothing(tmp_path: Path) -> None:
-    chance = random.Random(17)
-    for number in range(200):
-        await one_kill(tmp_path / str(number), chance.random() * 0.7)
+@pytest.mark.parametrize("kind", ["sqlite", "postgres"])
+async def test_invariant_3_a_hundred_and_ninety_kills(
+    tmp_path: Path, kind: str, request: pytest.FixtureRequest
+) -> None:
+    """95 on each database."""
+    url = "" if kind == "sqlite" else request.getfixturevalue("postgres")(tmp_path)
+    took = await kills(random.Random(17), 95, scripted(tmp_path, url), by_widget, 1.2)
+    print(f"{kind}: 95 kills; restart to end of journey, median {sorted(took)[47]:.2f} s")
+    await audit_is_whole(tmp_path, url)
+
+
+@pytest.mark.full
+@pytest.mark.timeout(3600)
+async def test_invariant_3_ten_kills_of_the_real_server(tmp_path: Path) -> None:
+    took = await kills(random.Random(23), 10, real(tmp_path), by_real_widget, 8.0)
+    print(f"real server: 10 kills; restart to end of journey, median {sorted(took)[5]:.2f} s")
+    await audit_is_whole(tmp_path, "")

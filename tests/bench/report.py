@@ -1,0 +1,110 @@
+"""The figures as text for ``docs/performance.md`` and as plots."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
+
+
+def tables(found: dict[str, Any]) -> str:
+    """Markdown: every part that was measured, a table each."""
+    return "\n".join(_lines(found))
+
+
+def _lines(found: dict[str, Any]) -> Iterator[str]:
+    machine = found["machine"]
+    yield (
+        f"{machine['cores']} cores ({', '.join(machine['instructions'])}), memory "
+        f"{machine['bandwidth_gb_s']} GB/s, load {machine['load_before']} before the run."
+    )
+    if "engines" in found:
+        rows = {name: row for name, row in found["engines"].items() if name != "limit"}
+        yield from _table("Engine alone", rows)
+        limit = found["engines"]["limit"]["tokens_per_s_at_most"]
+        yield f"\nThe memory allows {limit} tokens/s for one request at f16."
+    if "turns" in found:
+        rows = {n: r for n, r in found["turns"].items() if n.startswith("customers_")}
+        yield from _table("Whole turns over HTTP", rows)
+        starts = found["turns"]
+        yield f"\nFirst start {starts['first_start_s']} s, later {starts['later_start_s']} s."
+    for people, rows in found.get("stages", {}).items():
+        yield from _table(f"Stages of a turn, {people} at once", rows)
+    for plain in found.get("plain", ()):
+        rows = {n: r for n, r in plain.items() if n.startswith("customers_")}
+        yield from _table(f"The plain program, {plain['new_tokens']} new tokens", rows)
+    if "equality" in found:
+        shares = {k: v for k, v in found["equality"].items() if k != "different"}
+        yield from _table("Equal greedy answers", {"openvino against transformers": shares})
+    if "soak" in found:
+        rows = {str(n): row for n, row in enumerate(found["soak"]["tenths"], 1)}
+        yield from _table(f"Soak of {found['soak']['minutes']:g} minutes, by tenths", rows)
+
+
+def _table(title: str, rows: dict[str, dict[str, Any]]) -> Iterator[str]:
+    columns = list(dict.fromkeys(column for row in rows.values() for column in row))
+    yield f"\n### {title}\n"
+    yield f"| | {' | '.join(column.replace('_', ' ') for column in columns)} |"
+    yield f"|---|{'---|' * len(columns)}"
+    for name, row in rows.items():
+        cells = (_cell(row.get(column)) for column in columns)
+        yield f"| {name.replace('_', ' ')} | {' | '.join(cells)} |"
+
+
+def _cell(value: Any) -> str:
+    if isinstance(value, dict):
+        return " / ".join(str(part) for part in value.values())
+    return "" if value is None else str(value)
+
+
+def write_into(page: Path, text: str) -> None:
+    """Replaces what stands between the two marks of the page."""
+    content = page.read_text(encoding="utf-8")
+    if BEGIN not in content or END not in content:
+        raise SystemExit(f"{page} has no {BEGIN} … {END}")
+    pattern = re.compile(f"{re.escape(BEGIN)}.*{re.escape(END)}", re.DOTALL)
+    page.write_text(pattern.sub(lambda _: f"{BEGIN}\n{text}\n{END}", content), encoding="utf-8")
+
+
+def plots(found: dict[str, Any], folder: Path) -> list[Path]:
+    """PNG files: tokens a second by engine, seconds by customers."""
+    import matplotlib as mpl
+
+    mpl.use("Agg")
+    from matplotlib import pyplot as plt
+
+    folder.mkdir(parents=True, exist_ok=True)
+    made = []
+    if "engines" in found:
+        figure, axes = plt.subplots(figsize=(7, 4))
+        for name, row in found["engines"].items():
+            if name != "limit":
+                axes.plot(
+                    [1, 4, 8], [row[f"tokens_per_s_{n}"] for n in (1, 4, 8)], "o-", label=name
+                )
+        axes.set(xlabel="requests at once", ylabel="tokens/s", title="Engine alone", ylim=(0, None))
+        axes.legend()
+        made.append(folder / "bench-engines.png")
+        figure.savefig(made[-1], dpi=120, bbox_inches="tight")
+        plt.close(figure)
+    if "turns" in found:
+        rows = [
+            (int(n.split("_")[1]), r) for n, r in found["turns"].items() if n.startswith("cust")
+        ]
+        figure, axes = plt.subplots(figsize=(7, 4))
+        for key, label in (
+            ("first_sentence_s", "first checked sentence"),
+            ("end_s", "whole answer"),
+        ):
+            for share, style in (("p50", "o-"), ("p95", "o--")):
+                points = [(n, row[key][share]) for n, row in rows]
+                axes.plot(*zip(*points, strict=True), style, label=f"{label}, {share}")
+        axes.set(xlabel="customers at once", ylabel="seconds", title="Whole turns", ylim=(0, None))
+        axes.legend()
+        made.append(folder / "bench-turns.png")
+        figure.savefig(made[-1], dpi=120, bbox_inches="tight")
+        plt.close(figure)
+    return made

@@ -1,0 +1,75 @@
+"""What a turn does with a question, told by its steps; models are scripted, the gate is real."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+from chatbot.steps import Answered, Held, Replied, SentenceReleased, Step, TurnRequest
+from chatbot.turn import run_turn
+from chatbot.types import HistoryMessage
+from knowledge_base.curated import CuratedAnswer
+from tests.support.desk import HOSTILE, PASSAGES, ScriptedDesk
+
+WRITTEN = CuratedAnswer(
+    "warranty", ("Is there a warranty?",), "Yes, five years. Shall I show you the terms?"
+)
+
+
+async def steps(desk: ScriptedDesk, question: str, **request: object) -> list[Step]:
+    try:
+        return [step async for step in run_turn(TurnRequest(question, **request), desk)]
+    finally:
+        await desk.close()
+
+
+def said(found: list[Step]) -> str:
+    return " ".join(s.sentence.text for s in found if isinstance(s, SentenceReleased))
+
+
+async def test_a_curated_answer_is_said_word_for_word_without_the_model() -> None:
+    desk = ScriptedDesk(written=WRITTEN)
+    found = await steps(desk, "is there a warranty on it")
+    assert said(found) == WRITTEN.answer
+    assert isinstance(found[-1], Answered)
+    assert not found[-1].quoted
+
+
+async def test_a_curated_answer_cites_only_the_article_that_it_names() -> None:
+    plain = await steps(ScriptedDesk(written=WRITTEN), "warranty?")
+    linked = replace(WRITTEN, article=PASSAGES[0].article)
+    cited = await steps(ScriptedDesk(written=linked), "warranty?")
+    articles = [
+        [c.article for s in found if isinstance(s, SentenceReleased) for c in s.released.citations]
+        for found in (plain, cited)
+    ]
+    assert articles == [[], [PASSAGES[0].article]]
+
+
+async def test_a_curated_answer_passes_the_gate_like_any_other() -> None:
+    found = await steps(ScriptedDesk(written=replace(WRITTEN, answer=f"You {HOSTILE}.")), "q")
+    assert isinstance(found[-1], Held)
+    assert said(found) == ""
+
+
+async def test_a_curated_answer_of_a_reviewed_intent_waits_for_a_person() -> None:
+    found = await steps(ScriptedDesk(written=WRITTEN), "review this please")
+    assert isinstance(found[-1], Held)
+
+
+async def test_a_question_that_could_mean_several_articles_is_asked_back_once() -> None:
+    near = [
+        replace(PASSAGES[0], article=f"price-{n}", title=f"Price {n}", score=0.5) for n in (1, 2, 3)
+    ]
+    found = await steps(ScriptedDesk(passages=near), "how much does it cost?")
+    assert isinstance(found[-1], Replied)
+    assert "“Price 1”" in found[-1].released.text
+    assert "“Price 2”" in found[-1].released.text
+    history = (HistoryMessage("customer", "how much does it cost?"),)
+    again = await steps(ScriptedDesk(passages=near), "how much does it cost?", history=history)
+    assert not isinstance(again[-1], Replied)
+
+
+async def test_assist_drafts_an_answer_even_to_a_vague_question() -> None:
+    near = [replace(PASSAGES[0], article=f"price-{n}", score=0.5) for n in (1, 2, 3)]
+    found = await steps(ScriptedDesk(passages=near), "how much is it?", always_compose=True)
+    assert isinstance(found[-1], Answered)

@@ -1,0 +1,202 @@
+"""People's routes over HTTP: queue, sign-in, erasure, figures, and what is sent in bad faith."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from chatbot.access.keys import Staff
+from tests.support.server import Customer, Running, a_client, a_customer, admin, serving
+
+SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
+
+
+@pytest.fixture(scope="module")
+def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
+    with serving(tmp_path_factory.mktemp("data")) as server:
+        yield server
+
+
+async def hold(
+    running: Running, client: httpx.AsyncClient, text: str = "review this"
+) -> tuple[Customer, dict[str, Any]]:
+    customer = await a_customer(running, client)
+    await customer.say(text)
+    await customer.events(until="held")
+    listed = (await client.get("/v1/review/items?limit=5000", headers=admin())).json()
+    item: dict[str, Any] = next(i for i in listed["items"] if i["conversation_id"] == customer.id)
+    return customer, item
+
+
+async def test_the_next_item_is_claimed_until_nothing_waits(running: Running) -> None:
+    async with a_client(running) as client:
+        await hold(running, client)
+        seen = set()
+        while (found := await client.post("/v1/review/items/claim-next", headers=admin())).text:
+            assert found.status_code == 200
+            assert found.json()["sentences"]
+            seen.add(found.json()["id"])
+        assert found.status_code == 204
+        assert seen
+
+
+async def test_an_item_is_assigned_to_somebody_who_works_here(running: Running) -> None:
+    async with a_client(running) as client:
+        _, item = await hold(running, client)
+        path = f"/v1/review/items/{item['id']}/assign"
+        staff = (await client.get("/v1/staff", headers=admin())).json()["staff"]
+        assigned = await client.post(path, headers=admin(), json={"to": staff[0]["id"]})
+        assert assigned.json()["assignee"]["name"] == staff[0]["name"]
+        nobody = await client.post(path, headers=admin(), json={"to": "key_nobody"})
+        assert (nobody.status_code, "key_nobody" in nobody.text) == (404, True)
+
+
+async def test_bad_decisions_are_told_apart(running: Running) -> None:
+    async with a_client(running) as client:
+        customer, item = await hold(running, client)
+        path = f"/v1/review/items/{item['id']}"
+        unclaimed = await client.post(
+            f"{path}/approve", headers=admin(), json={"version": item["version"]}
+        )
+        assert (unclaimed.status_code, "claim it first" in unclaimed.text) == (409, True)
+        version = (await client.post(f"{path}/claim", headers=admin())).json()["version"]
+        edit = {"version": version, "text": "x" * 50_000}
+        long = await client.post(f"{path}/edit", headers=admin(), json=edit)
+        assert (long.status_code, "50,000" in long.text) == (413, True)
+        edit["text"] = "You idiot."
+        refused = await client.post(f"{path}/edit", headers=admin(), json=edit)
+        assert refused.status_code == 422
+        assert refused.json()["type"] == "/problems/gate-refuses"
+        assert refused.json()["reasons"][0]["code"] == "toxic"
+        assert refused.json()["may_override"] is True
+        empty = await client.post(f"{path}/edit", headers=admin(), json={**edit, "text": " "})
+        assert empty.status_code == 400
+        overridden = await client.post(
+            f"{path}/edit", headers=admin(), json={**edit, "override_reason": "a quotation"}
+        )
+        assert overridden.status_code == 200
+        twice = await client.post(f"{path}/edit", headers=admin(), json=edit)
+        assert (twice.status_code, "resolved already" in twice.text) == (409, True)
+        trail = await client.get(f"/v1/audit?chain={customer.id}", headers=admin())
+        edited = next(r for r in trail.json()["rows"] if r["action"] == "item.edited")
+        assert edited["data"]["override"] is True
+
+
+async def test_html_and_script_come_back_as_the_text_they_are(running: Running) -> None:
+    keys = running.app.state.context.keys
+    _, key = await keys.create("admin", SCRIPT[:40])
+    headers = {"Authorization": f"Bearer {key}"}
+    async with a_client(running) as client:
+        customer, item = await hold(running, client, f"review {SCRIPT}")
+        path = f"/v1/review/items/{item['id']}"
+        claimed = await client.post(f"{path}/claim", headers=headers)
+        assert claimed.headers["content-type"] == "application/json"
+        rejected = await client.post(
+            f"{path}/reject",
+            headers=headers,
+            json={
+                "version": claimed.json()["version"],
+                "reason": SCRIPT,
+                "reply": SCRIPT,
+                "override_reason": SCRIPT,
+            },
+        )
+        assert rejected.status_code == 200, rejected.text
+        history = await client.get(f"{customer.path}/messages", headers=customer.headers)
+        message = history.json()["messages"][-1]
+        assert message["text"] == SCRIPT
+        assert message["author"]["name"] == SCRIPT[:40]
+        found = await client.get("/v1/review/items?state=resolved&q=<script>", headers=headers)
+        assert found.json()["items"][0]["question"] == f"review {SCRIPT}"
+        contact = {"name": SCRIPT, "email": "a@example.com", "note": SCRIPT}
+        assert (
+            await client.post(f"{customer.path}/contact", json=contact, headers=customer.headers)
+        ).status_code == 202
+
+
+async def test_a_signed_in_person_needs_the_cookie_and_for_changes_the_csrf_token(
+    running: Running,
+) -> None:
+    sessions = running.app.state.context.sessions
+    token, _ = await sessions.start(Staff("user_1", "Kim", "reviewer"))
+    async with a_client(running) as client:
+        await hold(running, client)
+        client.cookies.set("deskgate_session", token)
+        me = (await client.get("/v1/staff/me")).json()
+        assert (me["name"], me["role"]) == ("Kim", "reviewer")
+        without = await client.post("/v1/review/items/claim-next")
+        assert (without.status_code, "X-CSRF-Token" in without.text) == (403, True)
+        csrf = {"X-CSRF-Token": me["csrf_token"]}
+        assert (await client.post("/v1/review/items/claim-next", headers=csrf)).status_code == 200
+        assert (await client.get("/v1/webhooks/deliveries")).status_code == 403
+        out = await client.post("/v1/auth/logout", headers=csrf)
+        assert out.status_code == 204
+        client.cookies.set("deskgate_session", token)
+        assert (await client.get("/v1/staff/me")).status_code == 401
+
+
+async def test_without_a_provider_sign_in_is_by_key(running: Running) -> None:
+    async with a_client(running) as client:
+        assert (await client.get("/v1/auth/methods")).json() == {"key": True, "oidc": None}
+        assert (await client.get("/auth/login")).status_code == 404
+
+
+async def test_the_lead_sees_figures_rules_gaps_and_an_intact_trail(running: Running) -> None:
+    async with a_client(running) as client:
+        await hold(running, client)
+        overview = (await client.get("/v1/reports/overview", headers=admin())).json()
+        assert overview["totals"]["held"] >= 1
+        table = await client.get("/v1/reports/overview.csv", headers=admin())
+        assert table.text.startswith("day,conversations,")
+        bad = await client.get("/v1/reports/overview?from=yesterday", headers=admin())
+        assert bad.status_code == 422
+        assert (await client.get("/v1/review/rules", headers=admin())).json()["problem"] is None
+        assert "gaps" in (await client.get("/v1/knowledge/gaps", headers=admin())).json()
+        assert (await client.get("/v1/audit/verify", headers=admin())).json()["breaks"] == []
+        summary = (await client.get("/v1/learning/summary", headers=admin())).json()
+        assert summary["consent"] == "unless_refused"
+        assert (await client.get("/readyz")).json()["parts"]["review"]["ok"] is True
+
+
+async def test_an_erased_conversation_is_empty_for_everybody(running: Running) -> None:
+    async with a_client(running) as client:
+        customer, _ = await hold(running, client, "review my marmalade")
+        erased = await client.delete(f"/v1/conversations/{customer.id}", headers=admin())
+        assert erased.json() == {"erased": [customer.id]}
+        detail = await client.get(f"/v1/conversations/{customer.id}", headers=admin())
+        assert "marmalade" not in detail.text
+        assert detail.json()["conversation"]["erased"] is True
+        gone = await client.get(f"{customer.path}/messages", headers=customer.headers)
+        assert gone.status_code == 401
+
+
+async def test_consent_is_the_customers_to_give_and_take(running: Running) -> None:
+    async with a_client(running) as client:
+        customer = await a_customer(running, client)
+        path = f"{customer.path}/consent"
+        said = await client.post(path, json={"training": False}, headers=customer.headers)
+        assert said.status_code == 204
+        assert (await client.post(path, json={}, headers=customer.headers)).status_code == 422
+
+
+async def test_the_application_runs_on_postgres_with_two_workers(
+    tmp_path: Path, request: pytest.FixtureRequest
+) -> None:
+    url = request.getfixturevalue("postgres")(tmp_path)
+    with (
+        serving(tmp_path, database_url=url) as one,
+        serving(tmp_path, database_url=url) as two,
+    ):
+        async with a_client(one) as first, a_client(two) as second:
+            customer, item = await hold(one, first)
+            path = f"/v1/review/items/{item['id']}"
+            version = (await second.post(f"{path}/claim", headers=admin())).json()["version"]
+            taken = await first.post(f"{path}/approve", headers=admin(), json={"version": version})
+            assert taken.status_code == 200
+            customer.client = second
+            events = await customer.events(until="message")
+            assert events[-1][2]["message"]["text"] == "You have 60 days. Returns are free."
