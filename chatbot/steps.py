@@ -19,6 +19,8 @@ class TurnRequest:
     placeholders: Mapping[str, str] = field(default_factory=dict)
     released: tuple[Sentence, ...] = ()
     audiences: tuple[str, ...] = ("public",)
+    locale: str | None = None
+    """The customer's (BCP 47); articles of that language are preferred."""
     sampled: bool = False
     always_compose: bool = False
     """Assist: draft an answer whatever the route says, since a person will send it."""

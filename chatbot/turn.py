@@ -33,16 +33,19 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
             yield fixed
             return
 
-    curated = await desk.curated(screening.redacted, request.audiences)
+    curated = await desk.curated(screening.redacted, request.audiences, request.locale)
     if curated is not None:
         async for step in Curated(request, desk, screening, route, *curated).run():
             yield step
         return
 
     queries = search_queries([(m.role, m.text) for m in request.history], screening.redacted)
-    passages = tuple(await desk.retrieve(queries, PASSAGES, request.audiences))
+    found = await desk.retrieve(queries, PASSAGES, request.audiences, locale=request.locale)
+    passages = tuple(found)
     if not passages:
-        related = await desk.retrieve(queries, RELATED, request.audiences, floor=False)
+        related = await desk.retrieve(
+            queries, RELATED, request.audiences, floor=False, locale=request.locale
+        )
         yield nothing_found(route, desk, tuple(related))
         return
     if not request.always_compose and route.action is Action.ANSWER:

@@ -14,6 +14,8 @@ from chatbot.answering.engine import Engine
 from chatbot.types import Sentence, SentenceKind
 from finetune.answers_rows import AnswerRow
 
+AT_ONCE = 16
+"""Answers that are written together; an engine that batches is several times faster so."""
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*%?")
 
 
@@ -30,7 +32,13 @@ async def evaluate_generation(
     faithful_numbers of answered rows: every number stands in the passages or the question
     """
     started = time.monotonic()
-    judged = [await _judge(row, engine, max_new_tokens) for row in rows]
+    places = asyncio.Semaphore(AT_ONCE)
+
+    async def judge(row: AnswerRow) -> dict[str, Any]:
+        async with places:
+            return await _judge(row, engine, max_new_tokens)
+
+    judged = await asyncio.gather(*(judge(row) for row in rows))
     by_kind: dict[str, list[bool]] = defaultdict(list)
     for row, result in zip(rows, judged, strict=True):
         by_kind[row.kind].append(result["right"])

@@ -82,7 +82,11 @@ from confidence {manifest.bands.act:.2f}, asks below it, trusts nothing under
 """
 
 
-def with_figures(card: str, manifest: Manifest, metrics: dict[str, Any]) -> str:
-    """A card after its router was calibrated again."""
+def with_figures(card: str, manifest: Manifest, metrics: dict[str, Any], dev_file: str) -> str:
+    """A card after its router was calibrated again on ``dev_file``."""
     start, end = card.index("## Figures on the"), card.index("Intents: ")
-    return card[:start] + figures(manifest, metrics) + card[end:]
+    again = (
+        "Calibrated again, not trained, by: "
+        f"`python -m finetune router --recalibrate DIR --eval {dev_file}`\n\n"
+    )
+    return card[:start] + figures(manifest, metrics) + again + card[end:]

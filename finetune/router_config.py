@@ -47,8 +47,9 @@ class RouterConfig(BaseModel):
     augmentation: float = Field(default=0.3, ge=0, le=1)  # share of rows with noise
     index_per_intent: int = Field(default=40, ge=1)  # neighbours kept: 30 kB an intent
     dev_share: float = Field(default=0.1, gt=0, lt=0.5)  # held out when there is no eval file
-    reject_share: float = Field(default=0.03, gt=0, lt=0.5)
-    """In-scope rows that may be refused when --eval holds no out-of-scope rows."""
+    reject_share: float = Field(default=0.022, gt=0, lt=0.5)
+    """In-scope rows that may be refused though their intent was right: of 96.5% right rows 94%
+    stay. With out-of-scope rows in --eval the threshold has the highest recall that this allows."""
 
 
 def load_config(path: Path | None, **options: Any) -> RouterConfig:

@@ -63,7 +63,7 @@ def recalibrate_router(directory: Path, dev_file: Path, reject_share: float) -> 
         return {
             "report.html": page,
             "metrics.json": json.dumps(metrics, indent=1, ensure_ascii=False) + "\n",
-            "card.md": with_figures(card, fresh, metrics),
+            "card.md": with_figures(card, fresh, metrics, dev_file.name),
         }
 
     names = (artifact.ADAPTER, artifact.HEADS, artifact.INDEX)

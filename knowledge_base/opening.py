@@ -8,7 +8,7 @@ from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 from knowledge_base.reranker import Reranker, RerankerUnusable
 from knowledge_base.retriever import Retriever
 from knowledge_base.settings import KnowledgeSettings
-from knowledge_base.store import SnapshotStore
+from knowledge_base.store import open_store
 
 log = logging.getLogger(__name__)
 
@@ -21,7 +21,7 @@ def open_retriever(
     """With the packaged reranker where it fits the encoder; without it, and said in the log and
     in /readyz, where it does not. ``snapshot`` pins one by name."""
     encoder = encoder or TransformerEncoder(EncoderFiles(settings.encoder, settings.compiled_dir))
-    store = SnapshotStore(settings.knowledge_dir)
+    store = open_store(settings)
     reranker: Reranker | None = None
     try:
         reranker = Reranker.load(encoder=encoder.files)

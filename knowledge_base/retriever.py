@@ -5,7 +5,6 @@ With a reranker, the first candidates are judged once more, each together with t
 
 from __future__ import annotations
 
-import re
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import date
@@ -20,6 +19,7 @@ from knowledge_base.article import PUBLIC, Article
 from knowledge_base.curated import CuratedAnswer, match_curated
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
+from knowledge_base.folding import fold_key
 from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
 from knowledge_base.passage import Passage
 from knowledge_base.reranker import DEPTH, Reranker, place_of
@@ -65,7 +65,7 @@ class Retriever:
         self.reranker = reranker
         self._speller: tuple[str, Speller] | None = None
         self._memory: tuple[str, NDArray[np.float32]] | None = None
-        self._lock = Lock()
+        self._lock, self._spelling_lock = Lock(), Lock()
 
     def search(
         self,
@@ -75,11 +75,13 @@ class Retriever:
         audiences: Collection[str] = (PUBLIC,),
         on: date | None = None,
         floor: bool = True,
+        locale: str | None = None,
     ) -> list[Passage]:
         """The ``k`` most relevant passages, best first; fewer or none when ``floor`` says so.
 
         Internal (unless asked for), not yet valid, expired and superseded articles are left
-        out, judged on the day ``on`` (default: today). Near-duplicates are folded.
+        out, judged on the day ``on`` (default: today). Near-duplicates are folded. ``locale``
+        prefers articles of that language (``knowledge_base.locales``).
         Raises NoSnapshot, SnapshotDamaged, EncoderMismatch, ValueError for k < 1.
         """
         if k < 1:
@@ -87,7 +89,7 @@ class Retriever:
         if not query.strip():
             return []
         snapshot = self.snapshot()
-        ranked = self.rank(snapshot, query, audiences=audiences, on=on)
+        ranked = self.rank(snapshot, query, audiences=audiences, on=on, locale=locale)
         least = self.reranker.floor if self.reranker else snapshot.calibration.floor
         passages: list[Passage] = []
         for place in _folded(snapshot, ranked):
@@ -108,22 +110,31 @@ class Retriever:
         audiences: Collection[str] = (PUBLIC,),
         on: date | None = None,
         floor: bool = True,
+        locale: str | None = None,
     ) -> list[Passage]:
         """``search`` for each of ``query.search_queries``, interleaved, each passage once."""
         found = [
-            self.search(query, k, audiences=audiences, on=on, floor=floor) for query in queries
+            self.search(query, k, audiences=audiences, on=on, floor=floor, locale=locale)
+            for query in queries
         ]
         return interleaved(found, k, key=lambda passage: passage.chunk)
 
     def curated(
-        self, query: str, *, audiences: Collection[str] = (PUBLIC,), on: date | None = None
+        self,
+        query: str,
+        *,
+        audiences: Collection[str] = (PUBLIC,),
+        on: date | None = None,
+        locale: str | None = None,
     ) -> tuple[CuratedAnswer, Passage | None] | None:
         """The answer that staff wrote for this very question, with the first passage of the
         article that it names; None where no curated question is surely meant."""
         snapshot = self.snapshot()
         if not snapshot.curated.answers or not query.strip():
             return None
-        match = match_curated(snapshot, query, self._embed(query), audiences=audiences, on=on)
+        match = match_curated(
+            snapshot, query, self._embed(query), audiences=audiences, on=on, locale=locale
+        )
         if match is None:
             return None
         places = (n for n, one in enumerate(snapshot.chunks) if one.article == match.answer.article)
@@ -163,18 +174,24 @@ class Retriever:
         audiences: Collection[str] = (PUBLIC,),
         on: date | None = None,
         vector: NDArray[np.float32] | None = None,
+        locale: str | None = None,
     ) -> Ranked:
         """All candidates, best first, with the evidence for each."""
         query = self._spelling(snapshot).completed(query)
         if vector is None:
             vector = self._embed(query)
-        allowed = snapshot.allowed(audiences, on or date.today())
+        allowed = snapshot.allowed(audiences, on or date.today(), locale)
         ranked = rank(snapshot, query, vector, allowed)
         return reranked(snapshot, query, ranked, self.reranker) if self.reranker else ranked
 
     def _spelling(self, snapshot: Snapshot) -> Speller:
         known = self._speller
-        if known is None or known[0] != snapshot.name:
+        if known is not None and known[0] == snapshot.name:
+            return known[1]
+        with self._spelling_lock:  # once, however many customers come first after a swap
+            known = self._speller
+            if known is not None and known[0] == snapshot.name:
+                return known[1]
             titles = [article.title for article in snapshot.articles.values()]
             texts = [f"{chunk.heading} {chunk.text}" for chunk in snapshot.chunks]
             known = self._speller = (snapshot.name, Speller([*titles, *texts]))
@@ -269,16 +286,12 @@ def reranked(snapshot: Snapshot, query: str, ranked: Ranked, reranker: Reranker)
 
 
 def _folded(snapshot: Snapshot, ranked: Ranked) -> Iterator[int]:
-    """Places whose text uses other words or numbers than every better place.
-
-    Texts that differ in one word (a country, an amount) are never folded: that word may be
-    the answer.
-    """
+    """Places whose text says something else than every better place."""
     seen: set[frozenset[str]] = set()
     for place, row in enumerate(ranked.rows.tolist()):
-        words = frozenset(re.findall(r"\w+", snapshot.chunks[row].text.lower()))
-        if words not in seen:
-            seen.add(words)
+        key = fold_key(snapshot.chunks[row].text, snapshot.language)
+        if key not in seen:
+            seen.add(key)
             yield place
 
 

@@ -35,7 +35,9 @@ class Decoder:
     ``lookup``: how many tokens are proposed at once, 0 for none.
     """
 
-    def __init__(self, model: PreTrainedModel, stop_ids: Sequence[int], lookup: int = LOOKUP) -> None:
+    def __init__(
+        self, model: PreTrainedModel, stop_ids: Sequence[int], lookup: int = LOOKUP
+    ) -> None:
         self._model: Any = model
         self._stop = frozenset(stop_ids)
         self._lookup = lookup

@@ -176,19 +176,23 @@ class OpenVINOEngine(ThreadedEngine):
             for event in self._process.events():
                 self._heard, self.broken, pause = time.monotonic(), None, 1.0
                 self._hear(event)
+            if not self._closed:
+                self.broken = "the answer process ended and is being started again"
             for number in list(self._running):
                 self._leave(number, EngineFailed("the answer process ended"))
             if self._closed:
                 return
             self._process.kill()  # gone already, or without its pipe of no use
             logger.error("the answer process ended by itself; another one is started")
-            self.broken = "the answer process ended and is being started again"
             try:
                 self._process = self._start()
+                self.broken = None
             except SetupError as error:
                 self.broken = error.detail
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
+            if self._closed:  # meanwhile; the sender has stopped the old process only
+                self._process.stop()
 
     def _hear(self, event: dict[str, Any]) -> None:
         number = event["id"]

@@ -325,6 +325,7 @@ class TurnLedger:
             question="\n".join(rows.text(m) for m in messages if _asks(m, turn)),
             history=tuple(history[-HISTORY_MESSAGES:]),
             placeholders=placeholders,
+            locale=conversation.locale,
             released=tuple(
                 Sentence(
                     payload["text"],

@@ -55,7 +55,7 @@ class LateItems:
                 await self.office.admit_absence(rows, conversation)
             case "hand_over":
                 await withdraw_pending(
-                    self.office, self.ledger, rows, conversation, "handed over: it waited too long"
+                    self.office, self.ledger, rows, conversation, "handed over late"
                 )
                 if conversation.state == "bot":
                     released = release_static("handover_notice", self.office.company.texts)

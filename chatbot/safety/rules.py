@@ -11,6 +11,7 @@ from chatbot.safety.pii_patterns import find_urls
 from chatbot.safety.policy import Policy
 from chatbot.safety.policy_rules import ForbiddenRule, PolicyRules
 from chatbot.safety.readable import MAX_READ, readable
+from chatbot.safety.views import scoring_views
 from chatbot.types import Reason, ReasonCode, Side
 
 _SCHEME: Final = re.compile(
@@ -77,9 +78,10 @@ def promise_reasons(
     text: str, policy: Policy | PolicyRules, intent: str = ""
 ) -> tuple[Reason, ...]:
     """One reason for each forbidden rule that the text breaks, with the words that break it."""
+    views = scoring_views(text[:MAX_READ])  # a disguised promise is one all the same
     reasons = []
     for rule in policy.forbidden:
-        words = rule.match(text[:MAX_READ])
+        words = next(filter(None, map(rule.match, views)), None)
         if words is not None:
             about = f" in an answer about {intent!r}" if intent else ""
             reasons.append(

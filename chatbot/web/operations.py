@@ -36,7 +36,7 @@ async def readyz(ctx: Ctx) -> JSONResponse:
     parts["review"] = {"ok": rules.problem is None, "problem": rules.problem}
     critical = ("database", "engine", "knowledge", "toxicity")
     ready = all(parts[name]["ok"] for name in critical)
-    degraded = [name for name, part in parts.items() if not part["ok"] or part.get("problem")]
+    degraded = [name for name, part in parts.items() if _degraded(part)]
     body = {"ready": ready, "degraded": degraded, "parts": parts}
     return JSONResponse(body, status_code=200 if ready else 503)
 
@@ -70,4 +70,23 @@ async def metrics(ctx: Ctx) -> Response:
     )
     for check, count in ctx.desk.gate.failures.items():
         failures.labels(check).set(count)
+    breakers = Gauge(
+        "deskgate_check_breaker_open", "1 while a check is not called", ["check"], registry=registry
+    )
+    for check, breaker in ctx.desk.gate.breakers.items():
+        breakers.labels(check).set(breaker.state.value != "closed")
+    degraded = Gauge(
+        "deskgate_part_degraded", "1 while a part does not work as it should", ["part"],
+        registry=registry,
+    )  # fmt: skip
+    for name, part in ctx.desk.readiness().items():
+        degraded.labels(name).set(_degraded(part))
+    if ctx.desk.passage_guard is not None:
+        Gauge(
+            "deskgate_passages_left_out", "Passages kept out of prompts", registry=registry
+        ).set(ctx.desk.passage_guard.left_out)
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
+
+
+def _degraded(part: dict[str, Any]) -> bool:
+    return not part["ok"] or bool(part.get("problem"))

@@ -72,7 +72,10 @@ def adapter_for(base: Path, folder: Path, **options: Any) -> Path:
     [
         {},
         {"use_rslora": True},
-        {"rank_pattern": {"q_proj": 2}, "alpha_pattern": {"down_proj": 3, "layers.1.self_attn": 1}},
+        {
+            "rank_pattern": {"q_proj": 2},
+            "alpha_pattern": {"down_proj": 3, "layers.1.self_attn.q_proj": 1},
+        },
     ],
 )
 def test_the_sum_is_the_one_that_peft_makes(
@@ -89,7 +92,7 @@ def test_the_sum_is_the_one_that_peft_makes(
         np.testing.assert_allclose(value, expected[name].numpy(), atol=1e-6)
 
 
-@pytest.mark.parametrize("options", [{"use_dora": True}, {"modules_to_save": ["lm_head"]}])
+@pytest.mark.parametrize("options", [{"use_dora": True}, {"modules_to_save": ["norm"]}])
 def test_an_adapter_of_another_kind_is_named(
     tiny: Path, tmp_path: Path, options: dict[str, Any]
 ) -> None:

@@ -99,8 +99,8 @@ async def decide(house: House, staff: Staff, item: dict, chance: random.Random) 
 
 
 async def everybody_works(house: House, items: int, reviewers: int, seed: int) -> None:
-    await fill(house, items)
     staff = [await house.on_duty(f"R{n}") for n in range(reviewers)]
+    await fill(house, items)
     done: set[str] = set()
     work = [reviewer(house, who, random.Random(seed + n), done) for n, who in enumerate(staff)]
     await asyncio.gather(*work)

@@ -129,12 +129,18 @@ class ScriptedDesk(Desk):
         return screening(text, crisis=route.action is Action.CRISIS), route
 
     async def retrieve(
-        self, queries: Sequence[str], k: int, audiences: Sequence[str], *, floor: bool = True
+        self,
+        queries: Sequence[str],
+        k: int,
+        audiences: Sequence[str],
+        *,
+        floor: bool = True,
+        locale: str | None = None,
     ) -> list[Passage]:
         return self.passages[:k]
 
     async def curated(
-        self, question: str, audiences: Sequence[str]
+        self, question: str, audiences: Sequence[str], locale: str | None = None
     ) -> tuple[CuratedAnswer, Passage | None] | None:
         """``written`` answers each question; where it names an article, a passage is cited."""
         if self.written is None:
