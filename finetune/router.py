@@ -15,7 +15,7 @@ import torch
 
 from chatbot.errors import BadInput, SetupError
 from chatbot.routing import artifact
-from chatbot.routing.model import RouterModel
+from chatbot.routing.model import IntentHead, RouterModel
 from chatbot.routing.neighbours import Index
 from chatbot.types import Prediction
 from finetune.router_batches import Labels
@@ -35,7 +35,9 @@ from finetune.router_noise import find_doubts
 from finetune.router_report import report_page
 from finetune.router_split import hold_out, index_rows
 from finetune.router_train import Trained, Trainer
+from knowledge_base.batching import Batched
 from knowledge_base.encoder import EncoderFiles
+from knowledge_base.torch_forward import TorchForward
 
 ENTITIES_ALONE = "message"  # the one intent of a router trained on entities without intents
 PREDICT_ROWS = 256  # rows a call while measuring: bounds memory
@@ -87,12 +89,7 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
         report(line)
     doubts = find_doubts(train, trainer.frozen, multi_label=labels.multi_label, seed=config.seed)
     trained = trainer.run()
-    indexed = index_rows(train, config.index_per_intent, config.seed)
-    index = Index(
-        trainer.outputs(indexed).vectors,
-        tuple((r.text, r.intents) for r in indexed),
-        labels.intents,
-    )
+    index = _index(trainer, train)
     calibration = calibrate(
         trainer.outputs(dev),
         dev,
@@ -102,6 +99,22 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
         reject_share=config.reject_share,
     )
     manifest = _manifest(config, data, labels, calibration)
+    held_out: list[Prediction] = []
+    if trainer.few_shot and config.eval is None:
+        # before the held-out rows are learnt: figures on learnt rows would say nothing
+        held_out = predict_rows(_in_memory(trainer, manifest, index), dev)
+        report("few examples: trained once more with the held-out rows among them")
+        train = (*train, *dev)
+        trainer = Trainer(
+            config,
+            train=train,
+            dev=dev,
+            labels=labels,
+            checkpoint=checkpoint.with_name("all.pt"),
+            report=report,
+        )
+        trained = trainer.run()
+        index = _index(trainer, train)
     metrics: dict[str, Any] = {
         "epochs": list(trained.history),
         "scope_trade_off": calibration.curve,
@@ -114,7 +127,7 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
 
     def documents(directory: Path) -> dict[str, str]:
         model = RouterModel.load(directory, EncoderFiles(config.encoder))
-        predictions = predict_rows(model, dev)
+        predictions = held_out or predict_rows(model, dev)
         metrics["dev"] = measure(dev, predictions, multi_label=labels.multi_label)
         return {
             "report.html": report_page(dev, predictions, metrics, multi_label=labels.multi_label),
@@ -147,6 +160,22 @@ def evaluate_router(model_dir: Path, data: Path) -> dict[str, float | int | None
     check_known(data, rows, manifest.intents, manifest.entity_labels)
     model = RouterModel.load(model_dir, EncoderFiles(manifest.encoder))
     return measure(rows.rows, predict_rows(model, rows.rows), multi_label=manifest.multi_label)
+
+
+def _index(trainer: Trainer, train: Sequence[RouterRow]) -> Index:
+    rows = index_rows(train, trainer.config.index_per_intent, trainer.config.seed)
+    return Index(
+        trainer.outputs(rows).vectors,
+        tuple((r.text, r.intents) for r in rows),
+        trainer.labels.intents,
+    )
+
+
+def _in_memory(trainer: Trainer, manifest: artifact.Manifest, index: Index) -> RouterModel:
+    network = Batched(TorchForward(trainer.network))
+    weight, bias = (value.detach().numpy() for value in trainer.network.intent.parameters())
+    head = IntentHead.of(weight, bias, manifest.scale)
+    return RouterModel(manifest, network, head, trainer.tokens, index)
 
 
 def _added(path: Path, data: RouterData, report: Report) -> tuple[RouterRow, ...]:

@@ -16,6 +16,7 @@ from chatbot.routing.scope import ScopeParts, join_parts, scope_parts
 from finetune.router_data import RouterRow
 from finetune.router_metrics import MULTI_LABEL_THRESHOLD, f1
 
+BLIND_REJECT_SHARE = 0.005  # without out-of-scope rows nothing says what a refusal gains
 SHARES = (0.0, 0.15, 0.3)  # 0.3 gains 0.5 points on BANKING77, 0.5 gains less
 FLOOR = 1e-6  # a probability of 0 for what happened would outweigh all other rows
 TEMPERATURES = np.geomspace(0.2, 5.0, 121)
@@ -136,7 +137,8 @@ def fit_scope(
     draft = ScopeCalibration(centres=centres, spreads=spreads, weights=weights, threshold=0.0)
     joined = join_parts(parts, draft)
     lost = np.where(right & ~outside, joined, -np.inf)
-    allowed = int(reject_share * (~outside).sum())
+    share = reject_share if outside.any() else min(reject_share, BLIND_REJECT_SHARE)
+    allowed = int(share * (~outside).sum())
     threshold = float(np.sort(lost)[::-1][allowed])
     if not np.isfinite(threshold):  # fewer right rows than may be refused: refuse none of them
         threshold = float(joined[~outside].max())

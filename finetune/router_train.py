@@ -109,7 +109,7 @@ class Trainer:
                 self.report(f"resuming after epoch {len(history)}")
             else:
                 self.report("the checkpoint belongs to another recipe or other rows; starting anew")
-        while not stalled(history, config.patience):
+        while self.few_shot or not stalled(history, config.patience):
             if plan.shorten([h["seconds"] for h in history]):
                 self.report(f"{plan.epochs} epochs fit into {config.time_budget_minutes:g} minutes")
             if len(history) >= plan.epochs:
@@ -119,7 +119,7 @@ class Trainer:
             with self.average.applied():
                 figures = self._dev_figures()
                 score = figures["intent"] + figures["entity"]
-                if not history or score > max(h["score"] for h in history):
+                if self.few_shot or not history or score > max(h["score"] for h in history):
                     best = self._weights()
             seconds = time.monotonic() - began
             history.append({"loss": loss, "score": score, "seconds": seconds, **figures})
@@ -231,12 +231,16 @@ class Trainer:
             weight_decay=0.01,
         )
 
-    def _learning_rate(self) -> float:
+    @property
+    def few_shot(self) -> bool:
         """Few examples an intent are soon learnt by heart: 85.5% on BANKING77 with 10 each at
-        the lower rate, 84.0% at the higher."""
-        config, count = self.config, max(1, len(self.labels.intents))
-        few = len(self.train) < config.few_shot_rows * count and not self.labels.entities
-        return config.few_shot_learning_rate if few else config.learning_rate
+        the lower rate, 84.0% at the higher. And few dev rows choose no epoch: the last is kept."""
+        count = max(1, len(self.labels.intents))
+        return len(self.train) < self.config.few_shot_rows * count and not self.labels.entities
+
+    def _learning_rate(self) -> float:
+        config = self.config
+        return config.few_shot_learning_rate if self.few_shot else config.learning_rate
 
     def _trainable(self) -> list[Tensor]:
         return [p for p in self.network.parameters() if p.requires_grad]

@@ -15,7 +15,13 @@ from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.checkpoint import CHECKPOINT, assemble, check_document
 from chatbot.safety.moderation import Moderator
-from chatbot.safety.toxicity import CATEGORIES, MAX_CHARS, DetoxifyScorer, ToxicityScorer
+from chatbot.safety.toxicity import (
+    CATEGORIES,
+    MAX_CHARS,
+    DetoxifyScorer,
+    ToxicityScorer,
+    WindowedScorer,
+)
 from chatbot.safety.toxicity_weights import CLASSES
 from chatbot.settings import load_settings
 from chatbot.types import Side
@@ -91,7 +97,7 @@ def balanced_accuracy(wanted: Any, flagged: Any) -> float | None:
     return round(float((flagged[wanted].mean() + (~flagged[~wanted]).mean()) / 2), 5)
 
 
-def load_evaluated(model: Path | None, views: bool = True) -> tuple[DetoxifyScorer, Calibration]:
+def load_evaluated(model: Path | None, views: bool = True) -> tuple[WindowedScorer, Calibration]:
     """Scorer and calibration of a folder that ``finetune toxicity --out`` wrote, of a folder
     with a model.ckpt, of a checkpoint file, or, for None, of the settings."""
     from chatbot.safety.toxicity import load_scorer

@@ -3,7 +3,7 @@ import { h, icon, safeUrl } from "../lib/dom.js";
 import { moment } from "../lib/time.js";
 import { ROOT } from "./api.js";
 
-export const REASONS = {
+const REASONS = {
   unsupported_claim: "Claim without support", nothing_retrieved: "Nothing found", toxic: "Tone",
   forbidden_promise: "Forbidden promise", pii_leak: "Personal data", prompt_leak: "Prompt leak",
   link_not_allowed: "Link not allowed", too_long: "Too long", injection: "Injection",

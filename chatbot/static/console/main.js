@@ -7,7 +7,6 @@ import { dialogOpen, help } from "./dialogs.js";
 import { Notifier } from "./notify.js";
 import { QueueView } from "./queue.js";
 import { identify } from "./signin.js";
-import { nextTheme, theme } from "./theme.js";
 
 /** A burst of events becomes one fetch; 150 ms is not felt as a delay. */
 const GATHER_MS = 150;
@@ -57,9 +56,6 @@ class Console {
         h("img", { src: new URL("../favicon.svg", import.meta.url).href, alt: "", width: "28", height: "28" }),
         h("h1", "Console"), h("nav", { "aria-label": "Areas" }, Object.values(this.tabs)),
         h("div.tools", this.line, this.#toggles(),
-          h("button.quiet", { type: "button", title: "Colours: system, light or dark", onclick: (event) => {
-            event.currentTarget.textContent = `Colours: ${nextTheme()}`;
-          } }, `Colours: ${theme()}`),
           h("button.quiet", { type: "button", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: help }, "?"),
           h("span.me", h("strong", this.me.name), h("span", this.me.role)),
           h("button.quiet", { type: "button", onclick: () => this.signOut() }, "Sign out"))),
@@ -94,10 +90,10 @@ class Console {
     document.addEventListener("keydown", (event) => this.#key(event), { signal });
     this.stream = new EventStream({
       url: new URL("v1/staff/events", ROOT).href,
-      headers: () => api.headers(),
+      headers: () => ({ Authorization: `Bearer ${api.key}` }),
       onEvent: ({ event, data }) => this.#event(event, data),
       onState: (state) => this.#lineState(state),
-      onDenied: () => this.signOut("You were signed out. Sign in again; what you had typed is kept."),
+      onDenied: () => this.signOut("Your key is not valid any more."),
     });
     const each = (ms, work) => this.#timers.push(setInterval(work, ms));
     each(1000, () => this.#views[this.#area]?.tick());
@@ -168,29 +164,25 @@ class Console {
     event.preventDefault();
   }
 
-  /** With a note the session ended by itself: what was typed stays for the next sign-in. */
   signOut(note = "") {
-    if (note) api.key = "";
-    else {
-      api.signOut().catch(() => {}); // the session ends by its own time
-      for (const name of Object.keys(sessionStorage)) {
-        if (name.startsWith("deskgate:")) sessionStorage.removeItem(name);
-      }
+    api.key = "";
+    for (const name of Object.keys(sessionStorage)) {
+      if (name.startsWith("deskgate:")) sessionStorage.removeItem(name);
     }
     this.stream.close();
     this.controller.abort();
     this.#timers.forEach(clearInterval);
     document.title = "Console";
-    run(note, true);
+    run(note);
   }
 }
 
-async function run(note = "", ask = false) {
-  const me = await identify(api, root, { title: "Console", note, ask });
+async function run(note = "") {
+  const me = await identify(api, root, { title: "Console", note });
   const app = new Console(me);
   api.onDenied = () => {
     api.onDenied = () => {};
-    app.signOut("You were signed out. Sign in again; what you had typed is kept.");
+    app.signOut("Your key is not valid any more.");
   };
   app.route();
 }
