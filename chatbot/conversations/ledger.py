@@ -104,7 +104,8 @@ class TurnLedger:
                     )
                     self._finish(rows, turn)
                 case Held():
-                    await self._held(rows, conversation, turn, step)
+                    await hold(self.office, rows, conversation, turn, step)
+                    self._finish(rows, turn)
                 case Answered():
                     await self.complete(rows, conversation, turn, explain(step))
                     self._finish(rows, turn)
@@ -158,89 +159,6 @@ class TurnLedger:
             turn=message_turn,
             related=related,
         )
-        self._finish(rows, turn)
-
-    async def _held(
-        self, rows: Conversations, conversation: Conversation, turn: Turn, step: Held
-    ) -> None:
-        company = self.office.company
-        sent = await rows.sentence_events(turn.message_id)
-        remainder = step.draft.sentences[step.first_held :]
-        draft = "".join(s.separator + s.text for s in remainder).strip()
-        summary: dict[str, Any] = {
-            "released_prefix": joined(sent),
-            "draft": draft,
-            "question": await self._question(rows, turn),
-            "reasons": [as_json(reason) for reason in step.reasons],
-        }
-        detail: dict[str, Any] = {
-            **summary,
-            "first_position": turn.first_position,
-            "last_position": conversation.last_position,
-            "first_held": step.first_held,
-            "sentences": sentences_json(step.draft, step.first_held),
-            "passages": [as_json(p) | {"url": p.url} for p in step.passages],
-            "route": step.route.as_json(),
-            "citations": draft_citations(step),
-        }
-        message = await rows.add_message(
-            conversation,
-            author_kind="bot",
-            author_name=company.bot_name,
-            text=draft,
-            state="held",
-            turn_id=turn.id,
-            message_id=turn.message_id,
-        )
-        on_duty = await self.office.on_duty(rows)
-        rules, intent, item_id = self.office.rules, step.route.intent, new_id("item")
-        target_s = rules.target_s(conversation.urgent)
-        item = ReviewItem(
-            id=item_id,
-            conversation_id=conversation.id,
-            message_id=message.id,
-            turn_id=turn.id,
-            state="open",
-            urgent=conversation.urgent,
-            priority=rules.priority_of(intent),
-            team=rules.team_of(intent),
-            intent=intent,
-            codes=list(dict.fromkeys(reason.code.value for reason in step.reasons)),
-            draft_hash=rows.vault.digest(draft) if draft else "",
-            summary_sealed=rows.vault.seal_json(summary, item_id),
-            detail_sealed=rows.vault.seal_json(detail, item_id),
-            created_at=rows.now,
-            promised_at=rows.now + target_s,
-        )
-        rows.session.add(item)
-        await rows.session.flush()
-        self.office.outbox.item(rows, item)
-        conversation.waiting_since = conversation.waiting_since or rows.now
-        await self.office.say_static(
-            rows,
-            conversation,
-            "held_notice",
-            kind="held",
-            extra={
-                "message_id": message.id,
-                "expected_wait_s": target_s if on_duty else None,
-                "on_duty": on_duty,
-                "contact_form": not on_duty,
-            },
-        )
-        if not on_duty:
-            await self.office.admit_absence(rows, conversation)
-        await rows.audit(
-            conversation.id,
-            "system",
-            "item.open",
-            item.id,
-            {
-                "reasons": [reason.code.value for reason in step.reasons],
-                "draft": rows.vault.digest(draft),
-            },
-        )
-        rows.tell_staff("item", item.id, "open")
         self._finish(rows, turn)
 
     async def complete(
@@ -311,18 +229,13 @@ class TurnLedger:
             raise TurnLost(claimed.turn_id)
         return turn, conversation
 
-    async def _question(self, rows: Conversations, turn: Turn) -> str:
-        messages = await rows.messages(turn.conversation_id)
-        return "\n".join(rows.text(m) for m in messages if _asks(m, turn))
-
     async def _request(self, rows: Conversations, turn: Turn, sampled: bool) -> TurnRequest:
         conversation = await rows.lock(turn.conversation_id)
         placeholders = rows.placeholders(conversation)
-        messages = await rows.messages(turn.conversation_id)
-        history = await rows.spoken(conversation, before=turn.first_position)
+        history = await rows.spoken(conversation, asked_from=turn.first_position)
         sent = await rows.sentence_events(turn.message_id)
         return TurnRequest(
-            question="\n".join(rows.text(m) for m in messages if _asks(m, turn)),
+            question=await rows.question(turn),
             history=tuple(history[-HISTORY_MESSAGES:]),
             placeholders=placeholders,
             locale=conversation.locale,
@@ -337,46 +250,3 @@ class TurnLedger:
             ),
             sampled=sampled,
         )
-
-
-def _asks(message: Message, turn: Turn) -> bool:
-    return message.author_kind == "customer" and (message.position or 0) >= turn.first_position
-
-
-def joined(sentences: list[dict[str, Any]]) -> str:
-    return "".join(s["separator"] + s["text"] for s in sentences).strip()
-
-
-def sentences_json(draft: Draft, first_held: int) -> list[dict[str, Any]]:
-    """Each sentence with the gate's word on it, for reviewers and for the message's record."""
-    return [
-        {
-            "text": sentence.text,
-            "kind": sentence.kind.value,
-            "separator": sentence.separator,
-            "verdict": decision.verdict.value,
-            "reasons": [as_json(reason) for reason in decision.reasons],
-            "scores": {name: round(score, 4) for name, score in decision.scores.items()},
-            "cited": list(sentence.cited),
-            "supported_by": list(decision.supported_by),
-            "released": decision.verdict.value == "release"
-            and (first_held < 0 or index < first_held),
-        }
-        for index, (sentence, decision) in enumerate(
-            zip(draft.sentences, draft.decisions, strict=True)
-        )
-    ]
-
-
-def draft_citations(step: Held) -> list[dict[str, Any]]:
-    """Passages that support a sentence of the remainder: shown if a person approves it."""
-    numbers = sorted({n for d in step.draft.decisions[step.first_held :] for n in d.supported_by})
-    return [Citation.of(n, step.passages[n - 1]).as_json() for n in numbers]
-
-
-def explain(step: Answered) -> dict[str, Any]:
-    return {
-        "route": step.route.as_json(),
-        "sentences": sentences_json(step.draft, -1),
-        "quoted": step.quoted,
-    }

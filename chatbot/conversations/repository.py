@@ -266,15 +266,17 @@ class Conversations:
         return text
 
     async def spoken(
-        self, conversation: Conversation, before: int | None = None
+        self, conversation: Conversation, asked_from: int | None = None
     ) -> list[HistoryMessage]:
-        """What customer, bot and people said, oldest first, redacted, without notices."""
+        """What customer, bot and people said, oldest first, redacted, without notices; and
+        without the question itself, the customer's words from ``asked_from`` on."""
         placeholders = self.placeholders(conversation)
         history = []
         for message in await self.messages(conversation.id):
             role = _ROLES.get(message.author_kind)
-            if role and (before is None or (message.position or 0) < before):
-                history.append(HistoryMessage(role, self.redacted(message, placeholders)))
+            if role is None or (asked_from is not None and asks(message, asked_from)):
+                continue
+            history.append(HistoryMessage(role, self.redacted(message, placeholders)))
         return history
 
     # Turns
@@ -392,6 +394,11 @@ class Conversations:
             subject=subject,
             data=data,
         )
+
+
+def asks(message: Message, first_position: int) -> bool:
+    """Whether the message is part of the question that begins at this position."""
+    return message.author_kind == "customer" and (message.position or 0) >= first_position
 
 
 def as_json(value: Any) -> Any:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -14,6 +15,25 @@ from chatbot.review.views import opened
 from chatbot.safety.released import release_by_person
 from chatbot.storage.tables import Conversation, ReviewItem
 from chatbot.types import Citation
+
+
+class Stale(Conflict):
+    """The customer wrote again after the draft was written; approving it needs a word more."""
+
+    slug, title = "stale", "The customer has written again since this draft was written"
+
+
+def stale(conversation: Conversation, item: ReviewItem, detail: Mapping[str, Any]) -> Stale:
+    """The error, with ``remedies`` as a console offers them."""
+    can_redraft = conversation.state == "bot" and not detail["released_prefix"]
+    return Stale(
+        "the customer wrote again after this draft was written: "
+        + ("ask for another draft, " if can_redraft else "")
+        + "edit it so that it answers everything, or approve it with although_stale, and the "
+        "newer message is answered after it",
+        version=item.version,
+        remedies=[*(["redraft"] if can_redraft else []), "edit", "although_stale"],
+    )
 
 
 @dataclass(frozen=True)
@@ -66,13 +86,15 @@ async def deliver(
     await office.deliver(rows, conversation, message, released)
     if conversation.state == "bot":
         if decided.decision == "approved" and item.stale:
-            # The draft answers what was asked before; the bot goes on with what came after.
+            # The draft answers what was asked before: one turn answers all that came after,
+            # with the approved text in its history.
             await rows.add_turn(conversation, detail["last_position"] + 1)
         conversation.waiting_since = conversation.absence_told_at = None
     digests = {
         "text": rows.vault.digest(decided.text),
         "draft": rows.vault.digest(detail["draft"]),
         "override": bool(decided.override_reason),
+        "stale": item.stale,
     }
     action = f"item.{decided.decision}"
     await rows.audit(item.conversation_id, staff.actor, action, item.id, digests)

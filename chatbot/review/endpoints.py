@@ -23,6 +23,10 @@ class VersionBody(Body):
     version: int
 
 
+class ApproveBody(VersionBody):
+    although_stale: bool = False
+
+
 class EditBody(VersionBody):
     text: str
     override_reason: Annotated[str | None, Field(max_length=500)] = None
@@ -117,8 +121,10 @@ async def assign(item_id: str, body: AssignBody, staff: Reviewer, ctx: Ctx) -> d
 
 
 @router.post("/{item_id}/approve")
-async def approve(item_id: str, body: VersionBody, staff: Reviewer, ctx: Ctx) -> dict[str, Any]:
-    return await ctx.review.approve(item_id, staff, body.version)
+async def approve(item_id: str, body: ApproveBody, staff: Reviewer, ctx: Ctx) -> dict[str, Any]:
+    return await ctx.review.approve(
+        item_id, staff, body.version, although_stale=body.although_stale
+    )
 
 
 @router.post("/{item_id}/edit")

@@ -16,7 +16,7 @@ from chatbot.conversations.repository import Conversations
 from chatbot.conversations.staff import CheckPerson, clean_reply, must_pass
 from chatbot.conversations.withdrawal import close_item
 from chatbot.errors import BadInput, Conflict, DeskgateError
-from chatbot.review.deciding import Decided, deliver
+from chatbot.review.deciding import Decided, deliver, stale
 from chatbot.review.distance import edit_distance
 from chatbot.review.repository import Filters, ReviewItems
 from chatbot.review.views import ItemViews, opened
@@ -106,11 +106,19 @@ class ReviewService:
 
     # Decisions
 
-    async def approve(self, item_id: str, staff: Staff, version: int) -> dict[str, Any]:
-        """The draft leaves as it stands, on the reviewer's word."""
+    async def approve(
+        self, item_id: str, staff: Staff, version: int, *, although_stale: bool = False
+    ) -> dict[str, Any]:
+        """The draft leaves as it stands, on the reviewer's word.
+
+        Raises Stale when the customer wrote again after it was written: an answer that ignores
+        the newer message leaves only if the reviewer says so.
+        """
         async with self._changing(item_id) as (rows, conversation, item):
             self._must_hold(rows, item, staff, version)
             detail = opened(rows, item)
+            if item.stale and not although_stale:
+                raise stale(conversation, item, detail)
             if not detail["draft"]:
                 raise BadInput("there is no draft to approve; edit it or reject it with a reply")
             decided = Decided("approved", detail["draft"], detail["citations"], 0.0)
