@@ -61,7 +61,8 @@ def ask(
 
 @app.command()
 def init(directory: Path) -> None:
-    """A folder for a real company: company.toml, routes.toml, policy.toml, articles/."""
+    """A folder for a real company: company.toml, routes.toml, policy.toml, review.toml,
+    articles/."""
     from chatbot.init import init_company
 
     init_company(directory)
@@ -278,6 +279,34 @@ def erase(
 
     for conversation_id in _with_settings(data_dir, erased):
         typer.echo(f"{conversation_id} is erased")
+
+
+@app.command()
+def consent(
+    training: Annotated[bool, typer.Option("--give/--refuse", help="may decisions be learnt from")],
+    conversation: Annotated[str | None, typer.Option(help="id of one conversation")] = None,
+    customer: Annotated[str | None, typer.Option(help="id or e-mail of a customer")] = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Records a customer's word on becoming training examples: --refuse or --give."""
+    from chatbot.conversations.customers import conversations_of
+    from chatbot.conversations.service import ConversationService
+
+    if (conversation is None) == (customer is None):
+        raise BadInput("give either --conversation ID or --customer ID-OR-E-MAIL")
+
+    async def recorded(settings: Settings) -> list[str]:
+        async with _keys(settings) as keys:
+            found = [conversation or ""]
+            if conversation is None:
+                found = await conversations_of(keys.office, customer or "")
+            service = ConversationService(keys.office)
+            for conversation_id in found:
+                await service.consent(conversation_id, training, "operator")
+            return found
+
+    for conversation_id in _with_settings(data_dir, recorded):
+        typer.echo(f"{conversation_id}: {'may be' if training else 'is not'} learnt from")
 
 
 @app.command()

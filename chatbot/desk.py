@@ -173,6 +173,17 @@ class Desk:
         prefix = "".join(s.separator + with_marks(s.text, s.cited) for s in released).strip()
         return self.composer.compose(question, passages, history, prefix)
 
+    async def relevance(self, question: str, sentence: str) -> float | None:
+        """Probability that a sentence answers the question; None without a reranker."""
+        reranker = self.retriever.reranker
+        if reranker is None:
+            return None
+
+        def judge() -> float:
+            return float(reranker.score(question, [("", sentence)])[0])
+
+        return await self.workers.run(judge, deadline_s=self.stage_deadline_s)
+
     @staticmethod
     def restore(sentence: Sentence, placeholders: Mapping[str, str]) -> Sentence:
         """The waiting customer's own values in place of their placeholders."""

@@ -69,7 +69,7 @@ def init_company(directory: Path) -> None:
         (directory / "articles").mkdir(parents=True)
         (directory / "company.toml").write_text(COMPANY, encoding="utf-8")
         (directory / "articles" / "return-window.md").write_text(ARTICLE, encoding="utf-8")
-        for name in ("routes.toml", "policy.toml"):
+        for name in ("routes.toml", "routes_test.toml", "policy.toml", "review.toml"):
             shutil.copyfile(SAMPLE_COMPANY / name, directory / name)
     except OSError as error:
         raise SetupError(f"cannot write {directory}: {error.strerror}") from None

@@ -63,6 +63,7 @@ class ReasonCode(StrEnum):
     """Why a verdict is what it is. ``chatbot/safety/verdicts.py`` maps each to its verdict."""
 
     UNSUPPORTED_CLAIM = "unsupported_claim"
+    BESIDE_THE_POINT = "beside_the_point"
     NOTHING_RETRIEVED = "nothing_retrieved"
     TOXIC = "toxic"
     FORBIDDEN_PROMISE = "forbidden_promise"

@@ -147,6 +147,9 @@ def finish(
         "recipe": asdict(recipe),
         "encoder": files.setting,
         "encoder_digest": files.digest,
+        "begun_from": "the adapter of the grounding head"
+        if start == GROUNDING
+        else "a reranker that this command trained before (`--start`)",
         "begun_from_sha256": hashlib.sha256(start.read_bytes()).hexdigest(),
         "data_sha256": digest(groups),
         "questions": len(groups),

@@ -13,19 +13,21 @@ def write_card(out: Path, figures: dict[str, Any]) -> None:
     lines = [
         "# Reranker",
         "",
-        "Judges whether a help passage answers a question. A LoRA adapter "
+        "Judges whether a unit of a help passage (a sentence, a list item, a table row) answers "
+        "a question. A LoRA adapter "
         f"(rank {recipe['rank']}, fp16) on the shared",
         f"encoder (`{figures['encoder']}`, weights {figures['encoder_digest']}) reads",
-        "`question [SEP] title > heading. text`, one linear output. English only.",
+        "`question [SEP] title > heading. unit`, one linear output. English only.",
         "",
         f"    python -m finetune reranker --data-root DIR --out DIR --seed {recipe['seed']}",
         "",
         f"{figures['pairs']} pairs of {figures['questions']} questions, SHA-256 of the rows "
         f"{figures['data_sha256'][:16]}. Sources: the",
-        "sample company's train questions with what the retriever finds for them, invented help",
-        "pages (`finetune.synthesis`), DSTC9 FAQ (Apache-2.0), Login.gov help (public domain),",
-        "and questions made of passages. A third of the questions is worn: typos, casing, words",
-        "left out. Training begins from the adapter of the grounding head "
+        "sample company's train questions with what the retriever finds for them, the invented",
+        "help centres of `finetune/data/answers/centres`, invented help pages",
+        "(`finetune.synthesis`), DSTC9 FAQ (Apache-2.0), Login.gov help (public domain), and",
+        "questions made of passages. A third of the questions is worn: typos, casing, words left",
+        f"out. Training begins from {figures['begun_from']} "
         f"(SHA-256 {figures['begun_from_sha256'][:16]}).",
         "",
         f"{figures['held_out_rows']} train rows, kept apart by article, were not learned from. "
@@ -50,7 +52,7 @@ def write_card(out: Path, figures: dict[str, Any]) -> None:
         *(f"| {name} | {before[name]} | {value} |" for name, value in after.items()),
         "",
         "It has no knowledge of who may read a passage or until when it is valid: the retriever",
-        "filters before it. Passages are cut at 160 tokens, question included.",
+        "filters before it. Units are cut at 128 tokens, question included.",
         "",
     ]
     (out / "card.md").write_text("\n".join(lines), "utf-8")

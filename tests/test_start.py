@@ -15,6 +15,7 @@ from chatbot.company import load_company
 from chatbot.errors import BadInput, SetupError
 from chatbot.init import init_company
 from chatbot.prepare import prepare
+from chatbot.review.rules_file import read_rules_file
 from chatbot.settings import load_settings
 from chatbot.storage.crypto import load_vault
 
@@ -86,7 +87,9 @@ def test_a_generated_key_file_is_private_and_kept(tmp_path: Path) -> None:
 
 def test_init_makes_a_folder_that_loads_and_overwrites_nothing(tmp_path: Path) -> None:
     init_company(tmp_path / "mine")
-    assert load_company(tmp_path / "mine").name == "Your company"
+    company = load_company(tmp_path / "mine")
+    assert company.name == "Your company"
+    assert read_rules_file(tmp_path / "mine" / "review.toml", company.texts).late
     with pytest.raises(BadInput, match="not empty"):
         init_company(tmp_path / "mine")
 

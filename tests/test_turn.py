@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
+from chatbot.answering.prompt import ABSTENTION
+from chatbot.answering.scripted import ScriptedEngine
 from chatbot.steps import Answered, Held, Replied, SentenceReleased, Step, TurnRequest
 from chatbot.turn import run_turn
-from chatbot.types import HistoryMessage
+from chatbot.types import HistoryMessage, Passage, ReasonCode
 from knowledge_base.curated import CuratedAnswer
-from tests.support.desk import HOSTILE, PASSAGES, ScriptedDesk
+from tests.support.desk import ELSEWHERE, HOSTILE, PASSAGES, ScriptedDesk
 
 WRITTEN = CuratedAnswer(
     "warranty", ("Is there a warranty?",), "Yes, five years. Shall I show you the terms?"
@@ -54,6 +56,25 @@ async def test_a_curated_answer_passes_the_gate_like_any_other() -> None:
 async def test_a_curated_answer_of_a_reviewed_intent_waits_for_a_person() -> None:
     found = await steps(ScriptedDesk(written=WRITTEN), "review this please")
     assert isinstance(found[-1], Held)
+
+
+def judged(score: float) -> tuple[Passage, ...]:
+    return tuple(replace(p, units=((p.text, score), ("Other words.", 0.01))) for p in PASSAGES[:1])
+
+
+async def test_a_true_sentence_about_something_else_gives_way_to_the_passage() -> None:
+    engine = ScriptedEngine(f"Shops are {ELSEWHERE} [1].")
+    found = await steps(ScriptedDesk(engine, passages=judged(0.5)), "How long for a return?")
+    assert said(found) == PASSAGES[0].text
+    assert isinstance(found[-1], Answered)
+    assert found[-1].quoted
+    assert found[-1].draft.decisions[0].reasons[0].code is ReasonCode.BESIDE_THE_POINT
+
+
+async def test_when_the_model_finds_nothing_only_a_surely_relevant_unit_is_quoted() -> None:
+    for score, outcome in ((0.9, Answered), (0.3, Replied)):
+        desk = ScriptedDesk(ScriptedEngine(ABSTENTION), passages=judged(score))
+        assert isinstance((await steps(desk, "How long for a return?"))[-1], outcome)
 
 
 async def test_a_question_that_could_mean_several_articles_is_asked_back_once() -> None:

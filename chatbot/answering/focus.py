@@ -11,8 +11,8 @@ from dataclasses import replace
 
 from chatbot.types import Passage
 
-MAX_UNITS = 6
-MAX_WORDS = 110  # of all units together, about 160 tokens
+MAX_UNITS = 3
+MAX_WORDS = 100  # of all units together, about 150 tokens
 
 
 def focused(passages: Sequence[Passage]) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from chatbot.conversations.ledger import sentences_json
+from chatbot.conversations.records import sentences_json
 from chatbot.desk import Desk
 from chatbot.errors import BadInput
 from chatbot.safety.released import Draft

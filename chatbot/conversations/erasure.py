@@ -11,11 +11,11 @@ from typing import Any
 
 from sqlalchemy import delete, select, update
 
+from chatbot.conversations.customers import conversations_of
 from chatbot.conversations.ledger import TurnLedger
 from chatbot.conversations.office import Office
 from chatbot.conversations.repository import Conversations
 from chatbot.conversations.withdrawal import withdraw_pending
-from chatbot.errors import BadInput, NotFound
 from chatbot.storage.tables import (
     Conversation,
     Event,
@@ -82,19 +82,8 @@ class Erasure:
         await self._forget_traces()
 
     async def customer(self, who: str, actor: str) -> list[str]:
-        """Every conversation of one customer: by the id or e-mail that the site signed, or by
-        the contact details that were left. Raises NotFound where there is none."""
-        who = who.strip().casefold()
-        if not who:
-            raise BadInput("name the customer by id or e-mail address")
-        known = Conversation.customer_sealed.is_not(None) | Conversation.contact_sealed.is_not(None)
-        async with self.office.read() as rows:
-            candidates = await rows.session.scalars(
-                select(Conversation).where(known, Conversation.erased_at.is_(None))
-            )
-            found = [row.id for row in candidates if who in _names(rows, row)]
-        if not found:
-            raise NotFound("no conversation bears this id or e-mail address")
+        """Every conversation of one customer, by id or e-mail. Raises NotFound."""
+        found = await conversations_of(self.office, who)
         for conversation_id in found:
             await self.conversation(conversation_id, actor)
         return found
@@ -188,10 +177,3 @@ class Erasure:
             )
             await session.execute(delete(StaffSession).where(StaffSession.expires_at < now - DAY_S))
         await self.office.database.truncate_log()
-
-
-def _names(rows: Conversations, row: Conversation) -> set[str]:
-    customer = rows.vault.open_json(row.customer_sealed, row.id, {})
-    contact = rows.vault.open_json(row.contact_sealed, row.id, {})
-    values = (customer.get("id"), customer.get("email"), contact.get("email"))
-    return {str(value).strip().casefold() for value in values if value}

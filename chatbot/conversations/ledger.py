@@ -10,9 +10,10 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from chatbot.conversations.holding import hold
 from chatbot.conversations.office import Office, message_json
-from chatbot.conversations.repository import Conversations, as_json
-from chatbot.safety.released import Draft
+from chatbot.conversations.records import explain, joined, unique_citations
+from chatbot.conversations.repository import Conversations
 from chatbot.steps import (
     Answered,
     HandedOver,
@@ -23,9 +24,8 @@ from chatbot.steps import (
     TurnRequest,
     Understood,
 )
-from chatbot.storage.ids import new_id
-from chatbot.storage.tables import Conversation, Message, ReviewItem, Turn
-from chatbot.types import Citation, Sentence, SentenceKind
+from chatbot.storage.tables import Conversation, Turn
+from chatbot.types import Sentence, SentenceKind
 
 HISTORY_MESSAGES = 6  # three exchanges: what a follow-up refers to, and a short prompt
 
@@ -172,17 +172,13 @@ class TurnLedger:
         sent = await rows.sentence_events(turn.message_id)
         if not sent:
             return
-        citations: dict[tuple[str, str], dict[str, Any]] = {}
-        for payload in sent:
-            for citation in payload["citations"]:
-                citations.setdefault((citation["article"], citation["anchor"]), citation)
         message = await rows.add_message(
             conversation,
             author_kind="bot",
             author_name=self.office.company.bot_name,
             text=joined(sent),
             state="delivered",
-            citations=list(citations.values()),
+            citations=unique_citations([c for payload in sent for c in payload["citations"]]),
             provenance={"by": "gate", "sentences": len(sent)},
             explanation=explanation,
             turn_id=turn.id,

@@ -279,6 +279,11 @@ class Conversations:
             history.append(HistoryMessage(role, self.redacted(message, placeholders)))
         return history
 
+    async def question(self, turn: Turn) -> str:
+        """Everything the customer said that this turn answers, one message a line."""
+        messages = await self.messages(turn.conversation_id)
+        return "\n".join(self.text(m) for m in messages if asks(m, turn.first_position))
+
     # Turns
 
     async def active_turn(self, conversation_id: str) -> Turn | None:
@@ -310,20 +315,23 @@ class Conversations:
         return bool(await self.session.scalar(select(Turn.id).where(self._claimable()).limit(1)))
 
     async def claimable_turn(self) -> Turn | None:
-        """The oldest turn that is queued, or whose worker died; skips what others lock.
+        """The oldest turn that is queued, or whose worker died; skips what others lock, and waits
+        for it only where nothing else is claimable: a lock may be a mere acknowledgement.
 
         The conversation is locked before the turn, as everywhere, so that nothing deadlocks.
         """
-        for _ in range(CLAIM_TRIES):
+        for attempt in range(CLAIM_TRIES):
             turn_id = await self.session.scalar(
                 select(Turn.id)
                 .join(Conversation, Conversation.id == Turn.conversation_id)
                 .where(self._claimable())
                 .order_by(Turn.created_at)
                 .limit(1)
-                .with_for_update(of=Conversation, skip_locked=True)
+                .with_for_update(of=Conversation, skip_locked=attempt == 0)
             )
             if turn_id is None:
+                if attempt == 0:
+                    continue
                 return None
             found: Turn | None = await self.session.scalar(
                 select(Turn)

@@ -2,32 +2,24 @@
 
 from __future__ import annotations
 
-import hashlib
 import hmac
-import json
 import secrets
 from dataclasses import dataclass
 from typing import Any
 
-from chatbot.conversations.ledger import TurnLedger, joined
+from chatbot.conversations.intake import check_signature, clean_contact, clean_message
+from chatbot.conversations.ledger import TurnLedger
 from chatbot.conversations.office import Office, message_json
+from chatbot.conversations.records import joined
 from chatbot.conversations.repository import Conversations
 from chatbot.conversations.withdrawal import withdraw_pending
-from chatbot.errors import (
-    BadInput,
-    Conflict,
-    NotAuthenticated,
-    NotFound,
-    TooLarge,
-    TooManyRequests,
-)
+from chatbot.errors import Conflict, NotAuthenticated, NotFound, TooManyRequests
 from chatbot.safety.released import release_static
 from chatbot.storage.ids import new_id
 from chatbot.storage.tables import Conversation, Message
 
 HOUR_S = 3600.0
 RENEW_SHARE = 0.5  # a token is renewed when half of its life is over: few writes, no surprise
-MAX_CONTACT_CHARS = 1000
 
 
 @dataclass(frozen=True)
@@ -59,7 +51,7 @@ class ConversationService:
     ) -> Started:
         """A new conversation. ``customer`` is believed only with the site's HMAC signature."""
         if customer is not None:
-            self._check_signature(customer, signature)
+            check_signature(self.office.settings, customer, signature)
         token = secrets.token_urlsafe(32)
         conversation_id = new_id("conv")
         async with self.office.write() as rows:
@@ -88,21 +80,6 @@ class ConversationService:
             rows.tell_staff("conversation", conversation_id, "bot")
         return Started(conversation_id, token, expires_at)
 
-    def _check_signature(self, customer: dict[str, Any], signature: str | None) -> None:
-        key = self.office.settings.customer_signing_key
-        if key is None:
-            raise BadInput(
-                "`customer` was sent, but CHATBOT_CUSTOMER_SIGNING_KEY is not set; "
-                "set it, or leave `customer` out"
-            )
-        canonical = json.dumps(customer, sort_keys=True, separators=(",", ":")).encode()
-        expected = hmac.new(key.get_secret_value().encode(), canonical, hashlib.sha256).hexdigest()
-        if signature is None or not hmac.compare_digest(expected, signature):
-            raise NotAuthenticated(
-                "the signature does not fit `customer`; sign its JSON (sorted keys, no spaces) "
-                "with HMAC-SHA256 and send the hex digest"
-            )
-
     async def authenticate(self, conversation_id: str, token: str | None) -> None:
         """Raises NotAuthenticated for a missing, wrong, foreign or expired token."""
         if not token:
@@ -129,7 +106,7 @@ class ConversationService:
         A message that comes while an answer is being written is answered together with it:
         sentences not yet delivered are given up, delivered ones stay.
         """
-        text = self._clean(text)
+        text = clean_message(text, self.office.settings.max_message_chars)
         async with self.office.write(conversation_id) as rows:
             conversation = await rows.lock(conversation_id)
             if key is not None:
@@ -162,19 +139,6 @@ class ConversationService:
                 await rows.add_turn(conversation, first_position or message.position or 1)
             rows.tell_staff("conversation", conversation_id, conversation.state)
             return Accepted(message.id, message.position or 0)
-
-    def _clean(self, text: str) -> str:
-        limit = self.office.settings.max_message_chars
-        if len(text) > limit:
-            raise TooLarge(
-                f"the message has {len(text):,} characters; at most {limit:,} can be sent at once"
-            )
-        # Control characters other than line breaks and tabs carry nothing a person typed.
-        text = "".join(c for c in text if c in "\n\t" or (c >= " " and c != "\x7f"))
-        text = text.encode("utf-8", "replace").decode("utf-8").strip()
-        if not text:
-            raise BadInput("the message is empty; write something first")
-        return text
 
     async def _add(
         self, rows: Conversations, conversation: Conversation, text: str, key: str | None
@@ -242,11 +206,7 @@ class ConversationService:
 
     async def save_contact(self, conversation_id: str, contact: dict[str, str | None]) -> None:
         """Contact details for when nobody is on duty: kept encrypted, shown to agents."""
-        given = {name: value.strip() for name, value in contact.items() if value and value.strip()}
-        if not given.get("email") and not given.get("phone"):
-            raise BadInput("leave an e-mail address or a phone number, so that we can reach you")
-        if sum(map(len, given.values())) > MAX_CONTACT_CHARS:
-            raise TooLarge(f"contact details may have {MAX_CONTACT_CHARS} characters together")
+        given = clean_contact(contact)
         async with self.office.write(conversation_id) as rows:
             conversation = await rows.lock(conversation_id)
             conversation.contact_sealed = rows.vault.seal_json(given, conversation_id)
@@ -257,13 +217,13 @@ class ConversationService:
             await rows.audit(conversation_id, "customer", "contact.saved", conversation_id)
             rows.tell_staff("conversation", conversation_id, conversation.state)
 
-    async def consent(self, conversation_id: str, training: bool) -> None:
+    async def consent(self, conversation_id: str, training: bool, actor: str = "customer") -> None:
         """Whether people's decisions in this conversation may become training rows."""
         async with self.office.write() as rows:
             conversation = await rows.lock(conversation_id)
             conversation.training_consent = training
             await rows.audit(
-                conversation_id, "customer", "consent", conversation_id, {"training": training}
+                conversation_id, actor, "consent", conversation_id, {"training": training}
             )
 
     async def feedback(self, message_id: str, token: str | None, thumbs: str, comment: str) -> None:

@@ -39,15 +39,15 @@ async def customer_events(office: Office, conversation_id: str, after: int) -> A
     with office.hub.listening(conversation_id) as news:
         while True:
             news.clear()
-            async with office.read() as rows:
-                events = await rows.events_after(conversation_id, position)
-                turn = await rows.active_turn(conversation_id)
+            # A client that leaves cancels this stream, but no query half-way: that would cost a
+            # connection of the pool.
+            events, writing = await asyncio.shield(_look(office, conversation_id, position))
             for position, kind, payload in events:
                 yield sse(kind, _public(payload), position)
             if any(kind not in _PARTS for _, kind, _ in events):
-                await _acknowledge(office, conversation_id, position)
-            if (turn is not None) != typing:
-                typing = turn is not None
+                await asyncio.shield(_acknowledge(office, conversation_id, position))
+            if writing != typing:
+                typing = writing
                 yield sse("typing", {"on": typing})
             if events:
                 quiet_s = 0.0
@@ -60,6 +60,15 @@ async def customer_events(office: Office, conversation_id: str, after: int) -> A
             if quiet_s >= heartbeat_s:
                 quiet_s = 0.0
                 yield ": heartbeat\n\n"
+
+
+async def _look(
+    office: Office, conversation_id: str, position: int
+) -> tuple[list[tuple[int, str, dict[str, Any]]], bool]:
+    """Events after the position, and whether an answer is being written."""
+    async with office.read() as rows:
+        events = await rows.events_after(conversation_id, position)
+        return events, await rows.active_turn(conversation_id) is not None
 
 
 async def _acknowledge(office: Office, conversation_id: str, position: int) -> None:

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from chatbot.conversations.ledger import TurnLedger, joined
+from chatbot.conversations.ledger import TurnLedger
 from chatbot.conversations.office import Office
+from chatbot.conversations.records import joined
 from chatbot.conversations.repository import Conversations
 from chatbot.safety.released import release_static
 from chatbot.storage.tables import Conversation, ReviewItem

@@ -13,7 +13,7 @@ from typing import Any
 from sqlalchemy import select
 
 from chatbot.conversations.office import Office
-from chatbot.conversations.repository import Conversations
+from chatbot.conversations.repository import Conversations, asks
 from chatbot.safety.pii import find_entities, redact
 from chatbot.storage.tables import Conversation, Message, ReviewItem
 from chatbot.types import HistoryMessage
@@ -114,7 +114,9 @@ async def _from_item(rows: Conversations, item: ReviewItem, conversation: Conver
     outcome = rows.vault.open_json(item.outcome_sealed, item.id)
     clean = Replacer(rows.placeholders(conversation))
     first = detail.get("first_position", 1)
-    history = await _history(rows, conversation.id, first, clean)
+    history = await _history(
+        rows, conversation.id, detail["last_position"] + 1, clean, asked_from=first
+    )
     prefix = detail["released_prefix"]
 
     def whole(text: str) -> str:
@@ -200,13 +202,21 @@ async def _from_reply(
 
 
 async def _history(
-    rows: Conversations, conversation_id: str, before: int, clean: Replacer, keep: int = HISTORY
+    rows: Conversations,
+    conversation_id: str,
+    before: int,
+    clean: Replacer,
+    keep: int = HISTORY,
+    asked_from: int | None = None,
 ) -> tuple[HistoryMessage, ...]:
+    """As the turn saw it: without the question, which begins at ``asked_from``."""
     found = []
     for message in await rows.messages(conversation_id):
         kind = message.author_kind
         if message.provenance.get("by") == "static":
             continue  # a notice, whoever it is from
+        if asked_from is not None and asks(message, asked_from):
+            continue
         if kind in ("customer", "bot", "person") and (message.position or 0) < before:
             role = "customer" if kind == "customer" else "bot" if kind == "bot" else "person"
             found.append(HistoryMessage(role, clean(rows.text(message))))  # type: ignore[arg-type]

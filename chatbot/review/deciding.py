@@ -8,6 +8,7 @@ from typing import Any
 
 from chatbot.access.keys import Staff
 from chatbot.conversations.office import Office
+from chatbot.conversations.records import unique_citations
 from chatbot.conversations.repository import Conversations
 from chatbot.conversations.withdrawal import close_item
 from chatbot.errors import Conflict
@@ -69,7 +70,7 @@ async def deliver(
     whole = f"{prefix} {decided.text}".strip() if prefix else decided.text
     sent = await rows.sentence_events(item.message_id)
     known = [citation for payload in sent for citation in payload["citations"]]
-    citations = unique(known + decided.citations)
+    citations = unique_citations(known + decided.citations)
     released = release_by_person(
         whole,
         actor=staff.actor,
@@ -99,11 +100,3 @@ async def deliver(
     action = f"item.{decided.decision}"
     await rows.audit(item.conversation_id, staff.actor, action, item.id, digests)
     rows.tell_staff("item", item.id, item.state)
-
-
-def unique(citations: list[dict[str, Any]]) -> list[dict[str, Any]]:
-    """One citation for each article and anchor, the first."""
-    found: dict[tuple[str, str], dict[str, Any]] = {}
-    for citation in citations:
-        found.setdefault((citation["article"], citation["anchor"]), citation)
-    return list(found.values())

@@ -10,6 +10,7 @@ from pydantic import Field
 
 from chatbot.access.directory import Directory
 from chatbot.conversations.schemas import Body
+from chatbot.review.bulk import decide_alike
 from chatbot.review.repository import Filters
 from chatbot.web.context import Ctx, Reviewer
 
@@ -84,7 +85,7 @@ async def items(
 async def bulk(body: BulkBody, staff: Reviewer, ctx: Ctx) -> dict[str, Any]:
     chosen = [(item.id, item.version) for item in body.items]
     rejection = (body.reason, body.reply) if body.action == "reject" else None
-    return {"results": await ctx.review.bulk(chosen, staff, rejection)}
+    return {"results": await decide_alike(ctx.review, chosen, staff, rejection)}
 
 
 @router.post("/claim-next", responses={204: {"description": "Nothing waits for you."}})

@@ -129,7 +129,8 @@ class ReviewItems:
         return {row[0]: row[1] for row in rows}
 
     async def next_for(self, staff_id: str, teams: Sequence[str], now: float) -> str | None:
-        """Id of the next free item, its conversation locked; skips what others lock.
+        """Id of the next free item, its conversation locked; skips what others lock, and waits
+        for it only where nothing else is free: a lock may be a mere acknowledgement.
 
         One's own team and assignments; whatever is late is everybody's.
         """
@@ -141,7 +142,7 @@ class ReviewItems:
             or_(ReviewItem.team.in_(teams), ReviewItem.assignee_id == staff_id, late),
         )
         own = case((ReviewItem.assignee_id == staff_id, 0), else_=1)
-        for _ in range(CLAIM_TRIES):
+        for attempt in range(CLAIM_TRIES):
             item_id: str | None = await self.session.scalar(
                 select(ReviewItem.id)
                 .join(Conversation, Conversation.id == ReviewItem.conversation_id)
@@ -153,9 +154,11 @@ class ReviewItems:
                     ReviewItem.promised_at,
                 )
                 .limit(1)
-                .with_for_update(of=Conversation, skip_locked=True)
+                .with_for_update(of=Conversation, skip_locked=attempt == 0)
             )
             if item_id is None:
+                if attempt == 0:
+                    continue
                 return None
             still = select(ReviewItem.id).where(ReviewItem.id == item_id, *free)
             if await self.session.scalar(still) is not None:

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import difflib
 import tomllib
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from pathlib import Path
 from typing import Annotated, Any, Final, Literal, Self
@@ -12,7 +11,7 @@ from typing import Annotated, Any, Final, Literal, Self
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from chatbot.errors import SetupError
-from chatbot.review.toml_lines import TomlLines
+from chatbot.toml_lines import Lines, near
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True)
 Seconds = Annotated[float, Field(gt=0, le=30 * 86_400)]
@@ -110,22 +109,17 @@ def read_rules_file(path: Path, texts: Mapping[str, str]) -> RulesFile:
         raise SetupError(f"{path} cannot be read: {error.strerror or error}") from None
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
         raise SetupError(f"{path}: {error}") from None
-    lines = TomlLines(text)
+    lines = Lines(path, text)
     try:
         file = RulesFile.model_validate(values)
     except ValidationError as error:
         first = error.errors()[0]
-        raise _fault(path, lines, first["loc"], _reason(dict(first))) from None
+        raise lines.fault(first["loc"], _reason(dict(first))) from None
     for number, step in enumerate(file.late or ()):
         if step.text is not None and step.text not in texts:
-            reason = f"company.toml has no text {step.text!r}{_near(step.text, texts)}"
-            raise _fault(path, lines, ("late", number, "text"), reason)
+            reason = f"company.toml has no text {step.text!r}{near(step.text, texts)}"
+            raise lines.fault(("late", number, "text"), reason)
     return file
-
-
-def _fault(path: Path, lines: TomlLines, place: tuple[str | int, ...], reason: str) -> SetupError:
-    line = lines.of(place)
-    return SetupError(f"{path}:{line}: {reason}" if line else f"{path}: {reason}")
 
 
 def _reason(error: dict[str, Any]) -> str:
@@ -134,13 +128,8 @@ def _reason(error: dict[str, Any]) -> str:
     if error["type"] == "extra_forbidden":
         models = (RulesFile, AlwaysReview, Targets, LateStep, Team, Learning)
         known = {name for model in models for name in model.model_fields}
-        return f"unknown key {key!r}{_near(str(error['loc'][-1]), known)}"
+        return f"unknown key {key!r}{near(str(error['loc'][-1]), known)}"
     shown = error["input"] if isinstance(error["input"], str | int | float) else None
     return (
         f"{key}: {message}" + ("" if shown is None else f" (it is {shown!r})") if key else message
     )
-
-
-def _near(name: str, known: Collection[str]) -> str:
-    found = difflib.get_close_matches(name, list(known), n=1)
-    return f"; did you mean {found[0]!r}?" if found else ""

@@ -15,7 +15,7 @@ from chatbot.conversations.office import Office
 from chatbot.conversations.repository import Conversations
 from chatbot.conversations.staff import CheckPerson, clean_reply, must_pass
 from chatbot.conversations.withdrawal import close_item
-from chatbot.errors import BadInput, Conflict, DeskgateError
+from chatbot.errors import BadInput, Conflict
 from chatbot.review.deciding import Decided, deliver, stale
 from chatbot.review.distance import edit_distance
 from chatbot.review.repository import Filters, ReviewItems
@@ -129,8 +129,8 @@ class ReviewService:
         self, item_id: str, staff: Staff, version: int, text: str, override_reason: str | None
     ) -> dict[str, Any]:
         """The reviewer's text leaves in place of the draft; the gate looks at it first."""
-        decided = await self._own_words(item_id, staff, version, "edited", text, override_reason)
-        return await self._decide(item_id, staff, version, decided)
+        decided = await self.own_words(item_id, staff, version, "edited", text, override_reason)
+        return await self.decide(item_id, staff, version, decided)
 
     async def reject(
         self,
@@ -142,12 +142,12 @@ class ReviewService:
         override_reason: str | None,
     ) -> dict[str, Any]:
         """The draft is thrown away with a reason; the customer gets the reviewer's reply."""
-        decided = await self._own_words(
+        decided = await self.own_words(
             item_id, staff, version, "rejected", reply, override_reason, reason
         )
-        return await self._decide(item_id, staff, version, decided)
+        return await self.decide(item_id, staff, version, decided)
 
-    async def _own_words(
+    async def own_words(
         self,
         item_id: str,
         staff: Staff,
@@ -157,7 +157,8 @@ class ReviewService:
         override_reason: str | None,
         reason: str | None = None,
     ) -> Decided:
-        """What is known before the transaction: the gate's word, citations, distance."""
+        """What is known before the transaction: the gate's word, citations, distance.
+        Raises GateRefuses, NotAllowed, BadInput and TooLarge."""
         if reason is not None and not reason.strip():
             raise BadInput("say in a word why the draft is rejected; it becomes training data")
         text = clean_reply(text)
@@ -173,9 +174,10 @@ class ReviewService:
         why = reason.strip() if reason else None
         return Decided(decision, text, citations, distance, why, override_reason)
 
-    async def _decide(
+    async def decide(
         self, item_id: str, staff: Staff, version: int, decided: Decided
     ) -> dict[str, Any]:
+        """The winning transaction: lease and version are read again, then the text leaves."""
         async with self._changing(item_id) as (rows, conversation, item):
             self._must_hold(rows, item, staff, version)
             await deliver(self.office, rows, conversation, item, staff, decided)
@@ -198,40 +200,6 @@ class ReviewService:
                 held.state = "withdrawn"
             await rows.add_turn(conversation, detail["first_position"])
             await self._record(rows, item, staff, "item.redraft")
-
-    async def bulk(
-        self,
-        chosen: list[tuple[str, int]],
-        staff: Staff,
-        rejection: tuple[str, str] | None = None,
-    ) -> list[dict[str, Any]]:
-        """Identical drafts in one act, approved or rejected with (reason, reply); each item
-        still stands or falls by itself."""
-        results: list[dict[str, Any]] = []
-        draft: str | None = None
-        decided: Decided | None = None
-        for item_id, version in chosen:
-            try:
-                async with self.office.read() as rows:
-                    seen = await ReviewItems(rows.session).find(item_id)
-                draft = draft or seen.draft_hash
-                if seen.draft_hash != draft:
-                    raise Conflict("its draft differs from the first one's; decide it by itself")
-                if seen.version != version:
-                    raise Conflict("the item changed since you looked", version=seen.version)
-                claimed = (await self.claim(item_id, staff))["version"]
-                if rejection is None:
-                    resolved = await self.approve(item_id, staff, claimed)
-                else:
-                    reason, reply = rejection
-                    decided = decided or await self._own_words(
-                        item_id, staff, claimed, "rejected", reply, None, reason
-                    )
-                    resolved = await self._decide(item_id, staff, claimed, decided)
-                results.append({"id": item_id, "state": resolved["state"]})
-            except DeskgateError as error:
-                results.append({"id": item_id, "state": "unchanged", "detail": error.detail})
-        return results
 
     # Within a transaction
 

@@ -22,10 +22,10 @@ from chatbot.routing.hours import Closed
 from chatbot.routing.language import detect_language
 from chatbot.routing.model import RouterModel
 from chatbot.routing.policy import RoutePolicy
-from chatbot.routing.toml_lines import near
 from chatbot.safety.pii import find_entities, merge_entities, redact
 from chatbot.safety.policy import Policy
 from chatbot.settings import Settings
+from chatbot.toml_lines import near
 from chatbot.types import Action, HistoryMessage, Prediction, Route, Screening, Tone
 from knowledge_base.encoder import EncoderFiles
 

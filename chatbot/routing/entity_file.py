@@ -22,8 +22,8 @@ import regex
 from pydantic import BaseModel, ConfigDict, ValidationError
 
 from chatbot.errors import SetupError
-from chatbot.routing.toml_lines import Lines, near
 from chatbot.safety.pii_numbers import luhn
+from chatbot.toml_lines import Lines, near
 
 PATTERN_BUDGET_S: Final = 0.05
 """A pattern that takes longer over a message is left out of it: 10,000 characters take a sound

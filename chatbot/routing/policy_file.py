@@ -12,7 +12,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from chatbot.errors import SetupError
-from chatbot.routing.toml_lines import Lines, near
+from chatbot.toml_lines import Lines, near
 from chatbot.types import Action, Tone
 
 DECLARABLE = (

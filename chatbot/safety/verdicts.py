@@ -29,8 +29,10 @@ TABLE: dict[ReasonCode, Verdict] = {
     # Fail closed: a check that crashed, stalled or is missing never releases.
     ReasonCode.CHECK_FAILED: Verdict.HOLD,
     ReasonCode.ENGINE_FAILED: Verdict.HOLD,
-    # Nothing dangerous, only unproven: drop the sentence, else quote the passage, else abstain.
+    # Nothing dangerous, only unproven or no answer: drop the sentence, else quote the passage,
+    # else abstain.
     ReasonCode.UNSUPPORTED_CLAIM: Verdict.REPLACE,
+    ReasonCode.BESIDE_THE_POINT: Verdict.REPLACE,
     ReasonCode.NOTHING_RETRIEVED: Verdict.ABSTAIN,
 }
 

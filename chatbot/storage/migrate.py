@@ -11,6 +11,7 @@ from alembic import command
 from alembic.config import Config
 from sqlalchemy import Connection, Engine, create_engine, event, text
 from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.pool import NullPool
 
 from chatbot.errors import SetupError
 from chatbot.storage.database import driver_url
@@ -19,8 +20,10 @@ _ADVISORY_LOCK = 7_305_551  # any constant: one migration at a time on PostgreSQ
 
 
 def sync_engine(url: str) -> Engine:
-    """An engine for schema changes: on SQLite too they are all done or none is."""
-    engine = create_engine(driver_url(url).replace("sqlite+aiosqlite", "sqlite"))
+    """An engine for schema changes: on SQLite too they are all done or none is. Its connections
+    end with their use, also where a change fails."""
+    url = driver_url(url).replace("sqlite+aiosqlite", "sqlite")
+    engine = create_engine(url, poolclass=NullPool)
     if engine.dialect.name == "sqlite":
         event.listen(engine, "connect", _no_implicit_begin)
         event.listen(engine, "begin", _begin)
@@ -53,7 +56,6 @@ def migrate(url: str, data_dir: Path) -> None:
                 connection.execute(text(f"SELECT pg_advisory_xact_lock({_ADVISORY_LOCK})"))
             config.attributes["connection"] = connection
             command.upgrade(config, "head")
-        engine.dispose()
     except ImportError as error:
         raise SetupError(
             f"the database {_safe(url)} needs a driver that is not installed ({error.name}); "

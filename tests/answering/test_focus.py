@@ -20,9 +20,9 @@ def test_the_best_units_are_shown_in_the_order_of_their_passage() -> None:
 
 
 def test_a_passage_without_a_chosen_unit_is_left_out_and_the_rest_keep_their_whole_text() -> None:
-    strong = [passage(f"s{n}", (f"Fact {n}.", 0.9), ("More.", 0.8)) for n in range(4)]
+    strong = [passage(f"s{n}", (f"Fact {n}.", 0.9), ("More.", 0.2)) for n in range(MAX_UNITS)]
     kept, shown = focused([*strong, passage("weak", ("Nothing.", 0.1))])
-    assert [p.article for p in kept] == ["s0", "s1", "s2", "s3"]
+    assert [p.article for p in kept] == [f"s{n}" for n in range(MAX_UNITS)]
     assert [p.text for p in kept] == [p.text for p in strong]
     assert len(shown) == len(kept)
 

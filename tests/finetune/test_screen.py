@@ -29,7 +29,7 @@ def test_a_training_run_writes_heads_that_load_and_says_how_good_they_are(tmp_pa
     encoder = TransformerEncoder()
     metrics = train_screen(small(tmp_path / "data"), tmp_path / "out", 0, encoder)
     heads = Heads.load(tmp_path / "out", encoder=encoder)
-    assert set(heads.thresholds) == {"injection", "crisis", "threatening"}
+    assert set(heads.thresholds) == {"injection", "crisis", "threatening", "passage"}
     assert metrics["test"]["injection"]["recall"] > 0.3
     written = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))
     assert written["test"] == metrics["test"]

@@ -69,7 +69,8 @@ async def reviewer(house: House, staff: Staff, chance: random.Random, done: set[
                 left = (await house.review.listed(limit=1))["total"]
                 if left == 0:
                     return lost
-                house.clock.pass_s(house.office.settings.review_lease_s / 4)  # leases run out
+                # Leases run out, but not faster than their holders can decide.
+                house.clock.pass_s(house.office.settings.review_lease_s / 200)
                 await asyncio.sleep(0.01)
                 continue
             fate = chance.random()
@@ -103,7 +104,10 @@ async def everybody_works(house: House, items: int, reviewers: int, seed: int) -
     await fill(house, items)
     done: set[str] = set()
     work = [reviewer(house, who, random.Random(seed + n), done) for n, who in enumerate(staff)]
-    await asyncio.gather(*work)
+    began = time.perf_counter()
+    cut_off = sum(await asyncio.gather(*work))
+    print(f"{items} items, {reviewers} reviewers, {cut_off} acts cut off: ", end="")
+    print(f"{time.perf_counter() - began:.0f} s")
     async with house.office.read() as rows:
         states = dict(
             (

@@ -11,6 +11,8 @@ import pytest
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.conversations.hub import Hub
 from chatbot.errors import Conflict, SetupError
+from chatbot.review.bulk import decide_alike
+from chatbot.review.deciding import Stale
 from chatbot.review.distance import edit_distance
 from chatbot.review.repository import Filters
 from chatbot.review.rules import ReviewRules
@@ -88,6 +90,19 @@ async def test_reviewers_who_ask_at_once_get_different_items(tmp_path: Path) -> 
         assert len({item["id"] for item in found if item is not None}) == 4
 
 
+async def test_an_item_whose_conversation_is_locked_for_a_moment_is_waited_for(
+    tmp_path: Path,
+) -> None:
+    async with open_house(tmp_path) as house:
+        staff = await house.on_duty()
+        conversation = await hold(house)
+        async with house.office.write() as rows:
+            await rows.lock(conversation)
+            claiming = asyncio.create_task(house.review.claim_next(staff))
+            await asyncio.sleep(0.2)
+        assert (await claiming or {})["conversation_id"] == conversation
+
+
 async def test_an_assigned_item_is_left_to_its_assignee_until_it_is_late(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
         lead = await house.on_duty("Lead")
@@ -132,12 +147,15 @@ async def test_identical_drafts_are_decided_in_one_act(tmp_path: Path) -> None:
         items = await house.open_items()
         chosen = [(item["id"], item["version"]) for item in items]
         chosen[2] = (chosen[2][0], 99)
-        results = await house.review.bulk(chosen, staff)
+        results = await decide_alike(house.review, chosen, staff)
         assert [r["state"] for r in results] == ["resolved", "resolved", "unchanged"]
         assert "changed since" in results[2]["detail"]
         left = (await house.open_items())[0]
-        results = await house.review.bulk(
-            [(left["id"], left["version"])], staff, ("wrong", "Sorry, we look into it.")
+        results = await decide_alike(
+            house.review,
+            [(left["id"], left["version"])],
+            staff,
+            ("wrong", "Sorry, we look into it."),
         )
         assert [r["state"] for r in results] == ["resolved"]
         for conversation in conversations:
@@ -152,25 +170,82 @@ async def test_different_drafts_are_not_decided_together(tmp_path: Path) -> None
         await hold(house)
         await hold(house)
         chosen = [(item["id"], item["version"]) for item in await house.open_items()]
-        results = await house.review.bulk(chosen, staff)
+        results = await decide_alike(house.review, chosen, staff)
         assert [r["state"] for r in results] == ["resolved", "unchanged"]
         assert "differs" in results[1]["detail"]
 
 
-async def test_an_approved_stale_draft_leaves_and_the_bot_answers_what_came_after(
+async def stale(
+    house: House, staff: Any, desk_says: str = "review my trip"
+) -> tuple[str, str, int]:
+    """A conversation whose customer wrote twice after the draft; its item, claimed."""
+    conversation = await hold(house, desk_says)
+    await house.conversations.accept(conversation, "and boots?", None)
+    await house.conversations.accept(conversation, "size 43", None)
+    item = (await house.open_items())[0]
+    return conversation, item["id"], (await house.review.claim(item["id"], staff))["version"]
+
+
+async def test_a_stale_draft_is_not_approved_in_passing(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        staff = await house.on_duty()
+        conversation, item, version = await stale(house, staff)
+        before = await house.events(conversation)
+        with pytest.raises(Stale, match="wrote again") as refused:
+            await house.review.approve(item, staff, version)
+        assert refused.value.extra["remedies"] == ["redraft", "edit", "although_stale"]
+        assert refused.value.extra["version"] == version
+        assert await house.events(conversation) == before
+        bulk = await decide_alike(house.review, [(item, version)], staff)
+        assert (bulk[0]["state"], "wrote again" in bulk[0]["detail"]) == ("unchanged", True)
+        assert await house.run_turns() == 0
+
+
+async def test_a_redraft_of_a_stale_draft_is_one_answer_to_everything(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        staff = await house.on_duty()
+        conversation, item, version = await stale(house, staff)
+        await house.review.redraft(item, staff, version)
+        assert await house.run_turns() == 1
+        again = (await house.open_items())[0]
+        assert again["question"] == "review my trip\nand boots?\nsize 43"
+        assert again["stale"] is False
+        version = (await house.review.claim(again["id"], staff))["version"]
+        await house.review.approve(again["id"], staff, version)
+        assert await house.run_turns() == 0
+        assert (await house.kinds(conversation)).count("message") == 1
+
+
+async def test_a_draft_approved_although_stale_is_history_of_one_answer_to_the_rest(
     tmp_path: Path,
 ) -> None:
     async with open_house(tmp_path) as house:
         staff = await house.on_duty()
-        conversation = await hold(house)
-        await house.conversations.accept(conversation, "and boots?", None)
-        item = (await house.open_items())[0]
-        version = (await house.review.claim(item["id"], staff))["version"]
-        await house.review.approve(item["id"], staff, version)
+        conversation, item, version = await stale(house, staff)
+        await house.review.approve(item, staff, version, although_stale=True)
+        approved = (await house.events(conversation))[-1][2]["message"]["text"]
         assert await house.run_turns() == 1
         engine = house.desk.engine
         assert isinstance(engine, ScriptedEngine)
-        assert engine.requests[-1].segments[-1].text == "and boots?"
+        asked = [(s.role, s.text) for s in engine.requests[-1].segments]
+        assert asked[-1] == ("question", "and boots?\nsize 43")
+        assert [text for _, text in asked if text in ("review my trip", approved)] == [
+            "review my trip",
+            approved,
+        ]
+        assert (await house.kinds(conversation)).count("message") == 2
+
+
+async def test_the_rest_of_a_begun_answer_can_be_edited_but_not_redrafted(tmp_path: Path) -> None:
+    desk = ScriptedDesk(ScriptedEngine("You have 60 days [1]. You idiot [1]."))
+    async with open_house(tmp_path, desk) as house:
+        staff = await house.on_duty()
+        _, item, version = await stale(house, staff, "How long?")
+        with pytest.raises(Stale) as refused:
+            await house.review.approve(item, staff, version)
+        assert refused.value.extra["remedies"] == ["edit", "although_stale"]
+        with pytest.raises(Conflict, match="with the customer already"):
+            await house.review.redraft(item, staff, version)
 
 
 async def test_late_items_take_the_leads_steps_each_once(tmp_path: Path) -> None:

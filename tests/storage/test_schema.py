@@ -33,11 +33,9 @@ async def test_an_upgrade_and_a_downgrade_keep_what_is_stored(
         await house.say(conversation, "review this")
     config = alembic_config()
     for revision, move in (("0001", command.downgrade), ("head", command.upgrade)):
-        engine = sync_engine(database(tmp_path))
-        with engine.begin() as connection:
+        with sync_engine(database(tmp_path)).begin() as connection:
             config.attributes["connection"] = connection
             move(config, revision)
-        engine.dispose()
     async with open_house(tmp_path) as house:
         assert await house.kinds(conversation) == ["received", "held"]
         assert (await house.open_items())[0]["question"] == "review this"

@@ -1,14 +1,17 @@
-"""A server in a process of its own that a test may kill: python -m tests.support.child_server."""
+"""A server in processes of its own that a test may kill:
+python -m tests.support.child_server DATA_DIR PORT [DATABASE_URL [WORKERS]]."""
 
 from __future__ import annotations
 
+import os
 import sys
 from pathlib import Path
 
 import uvicorn
+from fastapi import FastAPI
 
 from chatbot.answering.scripted import ScriptedEngine
-from chatbot.settings import load_settings
+from chatbot.settings import Settings, load_settings
 from chatbot.storage.migrate import migrate
 from chatbot.web.app import create_app
 from tests.support.desk import ScriptedDesk
@@ -16,13 +19,14 @@ from tests.support.office import SECRET
 from tests.support.server import ADMIN_KEY
 
 ANSWER = "You have 60 days [1]. Returns by post are free [2]. Refunds take 5 days [1]."
+DATA_DIR, DATABASE_URL = "CHILD_DATA_DIR", "CHILD_DATABASE_URL"
 
 
-def main(data_dir: str, port: str, database_url: str = "") -> None:
-    settings = load_settings(
+def settings() -> Settings:
+    return load_settings(
         {},
-        database_url=database_url or None,
-        data_dir=Path(data_dir),
+        database_url=os.environ.get(DATABASE_URL) or None,
+        data_dir=Path(os.environ[DATA_DIR]),
         secret_key=SECRET,
         admin_key=ADMIN_KEY,
         turn_lease_s=1.5,
@@ -30,10 +34,25 @@ def main(data_dir: str, port: str, database_url: str = "") -> None:
         rate_new_conversations="1000/minute",
         rate_conversation="1000/minute",
     )
-    migrate(settings.resolved_database_url, settings.data_dir)
+
+
+def app() -> FastAPI:
+    """The factory that each worker calls, as ``server.app`` is."""
     desk = ScriptedDesk(ScriptedEngine(ANSWER, delay_s=0.03))
-    app = create_app(settings, lambda _settings: desk)
-    uvicorn.run(app, port=int(port), log_level="critical")
+    return create_app(settings(), lambda _settings: desk)
+
+
+def main(data_dir: str, port: str, database_url: str = "", workers: str = "1") -> None:
+    os.environ |= {DATA_DIR: data_dir, DATABASE_URL: database_url}
+    found = settings()
+    migrate(found.resolved_database_url, found.data_dir)
+    uvicorn.run(
+        "tests.support.child_server:app",
+        factory=True,
+        port=int(port),
+        workers=int(workers),
+        log_level="critical",
+    )
 
 
 if __name__ == "__main__":

@@ -32,6 +32,7 @@ from knowledge_base.settings import SAMPLE_COMPANY
 
 HOSTILE = "idiot"
 INVENTED = "invented"
+ELSEWHERE = "elsewhere"
 
 PASSAGES = (
     Passage(
@@ -147,6 +148,10 @@ class ScriptedDesk(Desk):
             return None
         named = [p for p in self.passages if p.article == self.written.article]
         return self.written, named[0] if named else None
+
+    async def relevance(self, question: str, sentence: str) -> float | None:
+        """``ELSEWHERE`` marks a sentence that answers nothing."""
+        return 0.01 if ELSEWHERE in sentence else 0.9
 
     async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         return []

@@ -21,42 +21,12 @@ from chatbot.storage import audit
 from chatbot.storage.crypto import Vault
 from chatbot.storage.database import Database
 from tests.support.child_server import ANSWER
+from tests.support.children import answers, child, widget_key
 from tests.support.journey import Journey
 from tests.support.office import SECRET
 from tests.support.server import ADMIN_KEY, Customer, admin, free_port
 
 WHOLE = ANSWER.replace(" [1]", "").replace(" [2]", "")
-
-
-@contextmanager
-def child(data_dir: Path, port: int, url: str = "") -> Iterator[subprocess.Popen[bytes]]:
-    process = subprocess.Popen(
-        [sys.executable, "-m", "tests.support.child_server", str(data_dir), str(port), url],
-        env=os.environ | {"PYTHONPATH": str(Path.cwd())},
-        start_new_session=True,
-    )
-    try:
-        answers(port, "/healthz", 60)
-        yield process
-    finally:
-        process.send_signal(signal.SIGKILL)
-        process.wait()
-
-
-def answers(port: int, path: str, seconds: float) -> None:
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
-        try:
-            if httpx.get(f"http://127.0.0.1:{port}{path}", timeout=2).status_code == 200:
-                return
-        except httpx.TransportError:
-            pass
-        time.sleep(0.05)
-    raise RuntimeError(f"the server on port {port} did not start within {seconds:g} s")
-
-
-def widget_key() -> str:
-    return f"dg_widget_{Vault(SECRET.encode()).digest('demo widget key')}"
 
 
 async def start(client: httpx.AsyncClient, data_dir: Path) -> Customer:

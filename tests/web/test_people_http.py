@@ -86,6 +86,24 @@ async def test_bad_decisions_are_told_apart(running: Running) -> None:
         assert edited["data"]["override"] is True
 
 
+async def test_a_stale_draft_is_approved_only_on_purpose(running: Running) -> None:
+    async with a_client(running) as client:
+        customer, item = await hold(running, client)
+        path = f"/v1/review/items/{item['id']}"
+        await customer.say("and boots?")
+        body = {"version": (await client.post(f"{path}/claim", headers=admin())).json()["version"]}
+        refused = await client.post(f"{path}/approve", headers=admin(), json=body)
+        assert (refused.status_code, refused.json()["type"]) == (409, "/problems/stale")
+        assert refused.json()["remedies"] == ["redraft", "edit", "although_stale"]
+        meant = await client.post(
+            f"{path}/approve", headers=admin(), json=body | {"although_stale": True}
+        )
+        assert meant.json()["resolution"] == "approved"
+        trail = await client.get(f"/v1/audit?chain={customer.id}", headers=admin())
+        approved = next(r for r in trail.json()["rows"] if r["action"] == "item.approved")
+        assert approved["data"]["stale"] is True
+
+
 async def test_html_and_script_come_back_as_the_text_they_are(running: Running) -> None:
     keys = running.app.state.context.keys
     _, key = await keys.create("admin", SCRIPT[:40])

@@ -142,7 +142,7 @@ export class ConversationView {
       this.warn("");
       await this.refresh();
     } catch (error) {
-      if (error.status === 422 && error.problem.reasons) this.#refused(error.problem.reasons);
+      if (error.status === 422 && error.problem.reasons) this.#refused(error.problem);
       else if (error.status === 409) {
         this.warn(`Not sent; your text is kept: ${error.problem.detail ?? "this conversation is not yours now."}`);
       } else this.warn(`Not sent; your text is kept. ${inWords(error)}`);
@@ -152,14 +152,15 @@ export class ConversationView {
     }
   }
 
-  #refused(reasons) {
-    const reason = h("textarea", { rows: "2", maxlength: "1000", dir: "auto" });
+  #refused({ reasons, may_override: mayOverride }) {
+    const reason = h("textarea", { rows: "2", maxlength: "500", dir: "auto" });
     fill(this.refusal, h("p.refusal-title", icon("alert", "icon small"),
       h("strong", "The gate refuses this text. It was not sent.")), reasonList(reasons),
-    h("p", "Change the text, or say why it is right if your role may override. The reason is audited."),
+    mayOverride ? "" : h("p", "Change the text and send it again."),
+    mayOverride && [h("p", "Change the text, or say why it is right. The reason is audited."),
     h("label.field", h("span", "Reason for sending it anyway"), reason),
     h("div.buttons", h("button.danger", { type: "button",
-      onclick: () => (reason.value.trim() ? this.reply(reason.value.trim()) : reason.focus()) }, "Send anyway")));
+      onclick: () => (reason.value.trim() ? this.reply(reason.value.trim()) : reason.focus()) }, "Send anyway"))]);
   }
 
   #insert(text) {

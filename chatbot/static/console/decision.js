@@ -1,6 +1,7 @@
 /** The reviewer's hand: approve, edit, reject, redraft, give back; and what the gate says to it. */
 import { fill, h, icon } from "../lib/dom.js";
 import { inWords } from "./api.js";
+import { decideAlike } from "./bulk.js";
 import { ask } from "./dialogs.js";
 import { reasonList } from "./evidence.js";
 
@@ -30,6 +31,7 @@ export class Decision {
       reject: button("Reject", "r", () => this.reject()),
       redraft: button("Redraft", "d", () => this.redraft()),
       unclaim: button("Give back", "u", () => this.unclaim()),
+      alike: button(`${item.identical} alike`, "b", () => this.alike()),
     };
     this.toolbar = h("div.toolbar", { role: "toolbar", "aria-label": "Decision" },
       Object.values(this.buttons));
@@ -68,6 +70,12 @@ export class Decision {
     for (const name of ["approve", "edit", "reject", "redraft", "unclaim"]) {
       this.buttons[name].hidden = !mine;
     }
+    this.buttons.alike.hidden = !mine || !(item.identical > 1);
+    // What the customer has read cannot be written anew.
+    this.buttons.redraft.disabled = Boolean(item.released_prefix);
+    this.buttons.redraft.classList.toggle("primary", item.stale);
+    this.buttons.approve.classList.toggle("primary", !item.stale);
+    this.buttons.approve.firstChild.data = item.stale ? "Approve as it is" : "Approve";
     this.box.readOnly = !mine;
     this.send.hidden = this.undo.hidden = !mine;
     this.#typed(false);
@@ -107,7 +115,7 @@ export class Decision {
       done?.(result, id);
     } catch (error) {
       if (error.status === 409) this.#conflict(error);
-      else if (error.status === 422 && refused && error.problem.reasons) refused(error.problem.reasons);
+      else if (error.status === 422 && refused && error.problem.reasons) refused(error.problem);
       else this.view.warn(inWords(error));
     } finally {
       this.busy = false;
@@ -126,12 +134,16 @@ export class Decision {
   #resolved(words, id) {
     sessionStorage.removeItem(KEPT(id));
     this.announce(words);
-    this.view.onResolved(id);
+    this.view.onResolved([id]);
   }
 
-  approve() {
-    if (!this.draft) return;
-    this.#act("approve", {}, { done: (_, id) => this.#resolved("Approved and sent.", id) });
+  async approve() {
+    if (!this.draft || !this.#mine) return;
+    const { stale } = this.view.item;
+    if (stale && !await ask({ title: "Approve a stale draft", confirm: "Approve as it is", fields: [],
+      intro: "The customer wrote again after this draft. It is sent as it is, and the newer message is "
+        + "answered after it." })) return;
+    this.#act("approve", stale ? { although_stale: true } : {}, { done: (_, id) => this.#resolved("Approved and sent.", id) });
   }
 
   edit(overrideReason) {
@@ -141,13 +153,21 @@ export class Decision {
     fill(this.refusal);
     this.#act("edit", body, {
       done: (_, id) => this.#resolved("Your answer was sent.", id),
-      refused: (reasons) => this.#refused(reasons),
+      refused: (problem) => this.#refused(problem),
     });
   }
 
-  /** The gate refuses the reviewer's words: why, and a way past it that is on the record. */
-  #refused(reasons) {
-    const reason = h("textarea", { rows: "2", maxlength: "1000", dir: "auto" });
+  /** The gate refuses the reviewer's words: why, and for some roles a way past it on the record. */
+  #refused({ reasons, may_override: mayOverride }) {
+    const title = h("p.refusal-title", icon("alert", "icon small"), h("strong",
+      "The gate refuses this text. It was not sent."));
+    fill(this.refusal, title, reasonList(reasons), mayOverride ? this.#override()
+      : h("p", "Change the text and send it again."));
+    this.refusal.scrollIntoView({ block: "nearest" });
+  }
+
+  #override() {
+    const reason = h("textarea", { rows: "2", maxlength: "500", dir: "auto" });
     const override = h("button.danger", { type: "button", onclick: () => {
       if (reason.value.trim()) this.edit(reason.value.trim());
       else {
@@ -155,27 +175,24 @@ export class Decision {
         reason.focus();
       }
     } }, "Send anyway");
-    fill(this.refusal, h("p.refusal-title", icon("alert", "icon small"), h("strong",
-      "The gate refuses this text. It was not sent.")), reasonList(reasons),
-    h("p", "Change the text and send it again, or say why it is right. Your reason goes into the audit trail."),
-    h("label.field", h("span", "Reason for sending it anyway"), reason), h("div.buttons", override));
-    this.refusal.scrollIntoView({ block: "nearest" });
+    return [h("p", "Change the text and send it again, or say why it is right. Your reason goes into the audit trail."),
+      h("label.field", h("span", "Reason for sending it anyway"), reason), h("div.buttons", override)];
   }
 
   async reject() {
     if (!this.#mine) return;
     const answer = await ask({ title: "Reject this draft", danger: true, confirm: "Reject and reply",
       intro: "The draft is discarded. The customer gets your reply instead.",
-      fields: [{ name: "reason", label: "Reason, for the team and for training", rows: 2, required: true, max: 1000 },
+      fields: [{ name: "reason", label: "Reason, for the team and for training", rows: 2, required: true, max: 500 },
         { name: "reply", label: "Reply to the customer", rows: 4, required: true,
           value: this.edited ? this.box.value : "" }] });
     if (!answer) return;
     this.#act("reject", answer, {
       done: (_, id) => this.#resolved("Rejected, and your reply was sent.", id),
-      refused: (reasons) => {
+      refused: (problem) => {
         this.box.value = answer.reply;
         this.#typed();
-        this.#refused(reasons);
+        this.#refused(problem);
       },
     });
   }
@@ -190,6 +207,18 @@ export class Decision {
     } });
   }
 
+  /** Every open item with this very draft, in one act. */
+  async alike() {
+    if (!this.#mine || this.busy) return;
+    const decided = await decideAlike(this.api, this.view.item);
+    if (!decided) return;
+    this.announce(decided.words);
+    if (decided.done.includes(this.view.id)) {
+      this.view.onResolved([this.view.id, ...decided.done.filter((id) => id !== this.view.id)]);
+    } else this.view.reload();
+    this.view.onChanged();
+  }
+
   unclaim() {
     this.#act("unclaim", {}, { done: (item) => {
       this.view.merge({ holder: null, lease_until: null, ...item, id: this.view.id });
@@ -201,7 +230,8 @@ export class Decision {
   key(key) {
     if (!this.#mine) return false;
     const action = { a: () => this.buttons.approve.disabled || this.approve(), e: () => this.box.focus(),
-      r: () => this.reject(), d: () => this.redraft(), u: () => this.unclaim() }[key];
+      r: () => this.reject(), d: () => this.buttons.redraft.disabled || this.redraft(),
+      u: () => this.unclaim(), b: () => this.buttons.alike.hidden || this.alike() }[key];
     if (!action) return false;
     action();
     return true;

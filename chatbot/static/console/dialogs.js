@@ -1,7 +1,7 @@
 /** Native dialogs: focus trap and Escape come with the platform. */
 import { h } from "../lib/dom.js";
 
-function open(dialog) {
+export function open(dialog) {
   document.body.append(dialog);
   dialog.addEventListener("close", () => dialog.remove());
   dialog.showModal();
@@ -30,7 +30,7 @@ export function ask({ title, intro, fields, confirm, danger = false }) {
     dialog.append(form);
     dialog.addEventListener("close", () => resolve(dialog.answer ?? null));
     open(dialog);
-    inputs[0].node.focus();
+    inputs[0]?.node.focus();
   });
 }
 
@@ -38,8 +38,8 @@ const KEYS = [
   ["j / k", "next, previous"], ["Enter", "take the item, or open the conversation"],
   ["a", "approve as it stands"], ["e", "edit the answer"], ["Ctrl Enter", "send the edit"],
   ["r", "reject with a reason and a reply"], ["d", "ask for another draft"],
-  ["u", "give the item back"], ["t", "take the conversation over"], ["/", "search"],
-  ["1 / 2", "review queue, conversations"], ["Esc", "leave the text box"], ["?", "this help"],
+  ["u", "give the item back"], ["n", "take the next item"], ["b", "decide identical drafts at once"], ["t", "take the conversation over"], ["/", "search"],
+  ["1 / 2 / 3", "the areas, from the left"], ["Esc", "leave the text box"], ["?", "this help"],
 ];
 
 export function help() {

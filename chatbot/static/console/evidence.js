@@ -3,8 +3,8 @@ import { h, icon, safeUrl } from "../lib/dom.js";
 import { moment } from "../lib/time.js";
 import { ROOT } from "./api.js";
 
-const REASONS = {
-  unsupported_claim: "Claim without support", nothing_retrieved: "Nothing found", toxic: "Tone",
+export const REASONS = {
+  unsupported_claim: "Claim without support", beside_the_point: "Does not answer", nothing_retrieved: "Nothing found", toxic: "Tone",
   forbidden_promise: "Forbidden promise", pii_leak: "Personal data", prompt_leak: "Prompt leak",
   link_not_allowed: "Link not allowed", too_long: "Too long", injection: "Injection",
   always_review: "Always reviewed", sampled: "Sampled", low_confidence: "Low confidence",

@@ -81,6 +81,32 @@ export class ItemView {
     }
   }
 
+  /** Takes what the server thinks most pressing; its id, or null when nothing is free. */
+  async takeNext() {
+    this.#leave();
+    const request = this.#request;
+    this.root.setAttribute("aria-busy", "true");
+    try {
+      const item = await this.api.post("review/items/claim-next");
+      if (request !== this.#request) return null;
+      if (!item) {
+        this.clear("Nothing else is waiting for you. New items appear by themselves.");
+        return null;
+      }
+      this.#show(item);
+      this.announce(`Open: ${item.question}`);
+      return item.id;
+    } catch (error) {
+      if (request === this.#request) {
+        this.clear("Choose an item from the queue.");
+        this.announce(inWords(error));
+      }
+      return null;
+    } finally {
+      if (request === this.#request) this.root.removeAttribute("aria-busy");
+    }
+  }
+
   #show(item) {
     this.#item = item;
     this.#fetchedAt = Date.now();
@@ -91,6 +117,7 @@ export class ItemView {
       h("header.item-head",
         h("div", h("h2", { dir: "auto" }, item.question),
           h("p.facts", this.times, item.urgent && h("span.tag.hold", "Urgent"),
+            item.stale && h("span.tag.warn", "Stale draft"), item.team && h("span.tag.who", item.team),
             h("span.muted", words(item.intent)), this.#holderTag())),
         this.decision.toolbar),
       this.banner,
@@ -125,8 +152,8 @@ export class ItemView {
         ? "This answer is no longer needed: the customer moved on or a person took over."
         : "This item has been resolved.");
     } else if (item.stale) {
-      this.warn("The customer has written again since this draft. Read the conversation first, "
-        + "or ask for another draft.");
+      this.warn("The customer wrote again after this draft. Ask for another draft, or edit it so that "
+        + "it answers everything; approved as it is, the newer message is answered after it.");
     }
     this.decision.update(item, this.mine);
   }

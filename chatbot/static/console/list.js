@@ -1,6 +1,7 @@
 /**
  * A list of rows of one height that draws only what is in view: 5,000 rows cost as much as 30.
  * It is a listbox: one tab stop, the arrows (and j, k) move, aria-posinset tells the place.
+ * Rows may be missing (see pages.js): a missing one is drawn empty and asked for by `onNeed`.
  */
 import { h } from "../lib/dom.js";
 
@@ -12,8 +13,8 @@ export class WindowedList {
   selected = null;
 
   /** renderRow(row) -> Node for the inside of an option; tick(row, node) updates it in place. */
-  constructor({ label, height, renderRow, tick = () => {}, onSelect, onOpen }) {
-    Object.assign(this, { height, renderRow, tick, onSelect, onOpen });
+  constructor({ label, height, renderRow, tick = () => {}, onSelect, onOpen, onNeed = () => {} }) {
+    Object.assign(this, { height, renderRow, tick, onSelect, onOpen, onNeed });
     this.canvas = h("div.canvas", { role: "presentation" });
     this.node = h("div.rows", { role: "listbox", "aria-label": label, tabindex: "0" }, this.canvas);
     this.node.addEventListener("scroll", () => this.#draw(), { passive: true });
@@ -31,31 +32,41 @@ export class WindowedList {
     this.#draw(true);
   }
 
+  /** [first, last] index of what is in view. */
+  get view() {
+    const first = Math.max(0, Math.floor(this.node.scrollTop / this.height) - OVERSCAN);
+    const count = Math.ceil(this.node.clientHeight / this.height) + 2 * OVERSCAN;
+    return [first, Math.max(first, Math.min(this.rows.length, first + count) - 1)];
+  }
+
   index(id = this.selected) {
-    return this.rows.findIndex((row) => row.id === id);
+    return id === null ? -1 : this.rows.findIndex((row) => row?.id === id);
   }
 
   select(id, { focus = false, tell = true } = {}) {
     this.selected = id;
     const index = this.index();
-    if (index >= 0) {
-      const top = index * this.height;
-      const { scrollTop, clientHeight } = this.node;
-      if (top < scrollTop) this.node.scrollTop = top;
-      else if (top + this.height > scrollTop + clientHeight) {
-        this.node.scrollTop = top + this.height - clientHeight;
-      }
-    }
+    if (index >= 0) this.#reveal(index);
     this.#draw();
     if (focus) this.node.focus();
     if (tell && index >= 0) this.onSelect(this.rows[index]);
+  }
+
+  #reveal(index) {
+    const top = index * this.height;
+    const { scrollTop, clientHeight } = this.node;
+    if (top < scrollTop) this.node.scrollTop = top;
+    else if (top + this.height > scrollTop + clientHeight) {
+      this.node.scrollTop = top + this.height - clientHeight;
+    }
   }
 
   move(step) {
     if (!this.rows.length) return;
     const at = this.index();
     const next = at < 0 ? 0 : Math.min(this.rows.length - 1, Math.max(0, at + step));
-    this.select(this.rows[next].id);
+    if (this.rows[next]) this.select(this.rows[next].id);
+    else this.#reveal(next); // its page is on the way; the next press finds it
   }
 
   refresh() {
@@ -72,11 +83,12 @@ export class WindowedList {
   }
 
   #draw(changed = false) {
-    const first = Math.max(0, Math.floor(this.node.scrollTop / this.height) - OVERSCAN);
-    const count = Math.ceil(this.node.clientHeight / this.height) + 2 * OVERSCAN;
+    const [first, last] = this.view;
     const visible = new Map();
-    for (let i = first; i < Math.min(this.rows.length, first + count); i += 1) {
-      visible.set(this.rows[i].id, i);
+    let missing = false;
+    for (let i = first; i <= last && i < this.rows.length; i += 1) {
+      if (this.rows[i]) visible.set(this.rows[i].id, i);
+      else missing = true;
     }
     const at = this.index();
     if (at >= 0) visible.set(this.selected, at); // aria-activedescendant needs it drawn
@@ -91,6 +103,7 @@ export class WindowedList {
     }
     if (at >= 0) this.node.setAttribute("aria-activedescendant", `option-${this.selected}`);
     else this.node.removeAttribute("aria-activedescendant");
+    if (missing) this.onNeed(first, last);
   }
 
   #option(id, index, changed) {

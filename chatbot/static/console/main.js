@@ -4,9 +4,11 @@ import { EventStream } from "../lib/stream.js";
 import { ROOT, StaffApi } from "./api.js";
 import { ConversationsView } from "./conversations.js";
 import { dialogOpen, help } from "./dialogs.js";
+import { LeadView } from "./lead.js";
 import { Notifier } from "./notify.js";
 import { QueueView } from "./queue.js";
 import { identify } from "./signin.js";
+import { nextTheme, theme } from "./theme.js";
 
 /** A burst of events becomes one fetch; 150 ms is not felt as a delay. */
 const GATHER_MS = 150;
@@ -41,6 +43,7 @@ class Console {
     };
     if (me.role !== "agent") view("queue", QueueView, "Review queue", "new to review");
     view("conversations", ConversationsView, "Conversations", "waiting for a person");
+    if (me.role === "admin") view("overview", LeadView, "Overview", "");
     this.main = h("main", { id: "main", tabindex: "-1" });
     this.#frame();
     this.#listen();
@@ -56,6 +59,9 @@ class Console {
         h("img", { src: new URL("../favicon.svg", import.meta.url).href, alt: "", width: "28", height: "28" }),
         h("h1", "Console"), h("nav", { "aria-label": "Areas" }, Object.values(this.tabs)),
         h("div.tools", this.line, this.#toggles(),
+          h("button.quiet", { type: "button", title: "Colours: system, light or dark", onclick: (event) => {
+            event.currentTarget.textContent = `Colours: ${nextTheme()}`;
+          } }, `Colours: ${theme()}`),
           h("button.quiet", { type: "button", "aria-label": "Keyboard help", title: "Keyboard help (?)", onclick: help }, "?"),
           h("span.me", h("strong", this.me.name), h("span", this.me.role)),
           h("button.quiet", { type: "button", onclick: () => this.signOut() }, "Sign out"))),
@@ -90,10 +96,10 @@ class Console {
     document.addEventListener("keydown", (event) => this.#key(event), { signal });
     this.stream = new EventStream({
       url: new URL("v1/staff/events", ROOT).href,
-      headers: () => ({ Authorization: `Bearer ${api.key}` }),
+      headers: () => api.headers(),
       onEvent: ({ event, data }) => this.#event(event, data),
       onState: (state) => this.#lineState(state),
-      onDenied: () => this.signOut("Your key is not valid any more."),
+      onDenied: () => this.signOut("You were signed out. Sign in again; what you had typed is kept."),
     });
     const each = (ms, work) => this.#timers.push(setInterval(work, ms));
     each(1000, () => this.#views[this.#area]?.tick());
@@ -144,6 +150,7 @@ class Console {
         else tab.removeAttribute("aria-current");
       }
       fill(this.main, view.node);
+      view.shown?.();
     }
     if (id) view.openId(decodeURIComponent(id));
   }
@@ -157,32 +164,36 @@ class Console {
     }
     if (event.key === "Enter" && target.closest("a, button, summary")) return;
     if (event.key === "?") help();
-    else if (event.key === "1" || event.key === "2") {
+    else if (["1", "2", "3"].includes(event.key)) {
       const name = Object.keys(this.#views)[Number(event.key) - 1];
       if (name) location.hash = `#/${name}`;
     } else if (!this.#views[this.#area].key(event.key)) return;
     event.preventDefault();
   }
 
+  /** With a note the session ended by itself: what was typed stays for the next sign-in. */
   signOut(note = "") {
-    api.key = "";
-    for (const name of Object.keys(sessionStorage)) {
-      if (name.startsWith("deskgate:")) sessionStorage.removeItem(name);
+    if (note) api.key = "";
+    else {
+      api.signOut().catch(() => {}); // the session ends by its own time
+      for (const name of Object.keys(sessionStorage)) {
+        if (name.startsWith("deskgate:")) sessionStorage.removeItem(name);
+      }
     }
     this.stream.close();
     this.controller.abort();
     this.#timers.forEach(clearInterval);
     document.title = "Console";
-    run(note);
+    run(note, true);
   }
 }
 
-async function run(note = "") {
-  const me = await identify(api, root, { title: "Console", note });
+async function run(note = "", ask = false) {
+  const me = await identify(api, root, { title: "Console", note, ask });
   const app = new Console(me);
   api.onDenied = () => {
     api.onDenied = () => {};
-    app.signOut("Your key is not valid any more.");
+    app.signOut("You were signed out. Sign in again; what you had typed is kept.");
   };
   app.route();
 }

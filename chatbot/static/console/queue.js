@@ -3,109 +3,87 @@ import { fill, h } from "../lib/dom.js";
 import { clock, span } from "../lib/time.js";
 import { inWords } from "./api.js";
 import { words } from "./evidence.js";
+import { QueueFilters } from "./filters.js";
 import { ItemView } from "./item.js";
 import { WindowedList } from "./list.js";
+import { Pages } from "./pages.js";
 
-/** The first page paints at once; the rest of a long queue follows behind it. */
-const FIRST_PAGE = 200;
-const WHOLE_QUEUE = 5000;
-/** Fetching thousands of rows for every event would keep the server and this page busy. */
-const LONG_QUEUE_REFRESH_MS = 2000;
+/** Bursts of events on a long queue become one fetch. */
+const REFRESH_AFTER_MS = 300;
 const ROW_PX = 92;
 const PREVIEW_AFTER_MS = 120;
-const SEARCH_AFTER_MS = 250;
-
-const FILTERS = {
-  all: ["All", () => true],
-  free: ["Free", (item) => !item.holder],
-  mine: ["Mine", (item, me) => item.holder?.id === me.id],
-  urgent: ["Urgent", (item) => item.urgent],
-};
 
 export class QueueView {
-  #items = [];
-  #total = 0;
-  #filter = "all";
-  #fetchedAt = Date.now();
-  #limit = FIRST_PAGE;
   #timers = {};
   #known = null;
-  #asked = 0;
-  #capped = false;
+  #open = null;
 
   constructor({ api, me, announce, onCount, onNew }) {
     Object.assign(this, { api, me, announce, onCount, onNew });
     this.list = new WindowedList({ label: "Waiting items, oldest promise first", height: ROW_PX,
       renderRow: (item) => this.#row(item), tick: (item, node) => this.#tick(item, node),
-      onSelect: (item) => this.#preview(item), onOpen: () => this.item.claim() });
-    this.search = h("input", { type: "search", placeholder: "Search questions",
-      "aria-label": "Search the queue", oninput: () => this.#searchSoon() });
-    this.filters = h("div.filters", { role: "group", "aria-label": "Filter" },
-      Object.entries(FILTERS).map(([name, [label]]) => h("button.filter", { type: "button",
-        "data-name": name, "aria-pressed": String(name === "all"),
-        onclick: () => this.#choose(name) }, label)));
+      onSelect: (item) => this.#preview(item), onOpen: () => this.item.claim(), onNeed: (first, last) => this.pages.need(first, last) });
+    this.filters = new QueueFilters(() => this.refresh());
+    this.pages = new Pages({
+      fetchPage: async (offset, limit) => this.#stamped(await api.get("review/items",
+        { state: "open", limit, offset, ...this.filters.query }), offset, limit),
+      onPage: (answer) => this.#take(answer),
+      onError: (error) => this.#message("The queue could not be loaded", inWords(error), () => this.refresh()),
+    });
     this.summary = h("p.summary", { role: "status" });
+    this.take = h("button.primary", { type: "button", "aria-keyshortcuts": "n", onclick: () => this.takeNext() },
+      "Take the next", h("kbd", { "aria-hidden": "true" }, "n"));
     this.empty = h("div.empty", { hidden: true });
     this.detail = h("section.detail", { "aria-label": "Item" });
     this.item = new ItemView({ api, me, announce, root: this.detail,
-      onResolved: (id) => this.#next(id), onChanged: () => this.refresh() });
+      onResolved: (ids) => this.#next(ids), onChanged: () => this.refresh() });
     this.node = h("div.split",
       h("section.list", { "aria-label": "Review queue" },
-        h("div.list-head", this.search, this.filters, this.summary), this.list.node, this.empty),
+        h("div.list-head", this.filters.node, h("div.list-foot", this.summary, this.take)), this.list.node, this.empty),
       this.detail);
   }
 
-  async refresh() {
-    const asked = (this.#asked += 1);
-    try {
-      const found = await this.api.get("review/items",
-        { state: "open", limit: this.#limit, q: this.search.value.trim() });
-      if (asked !== this.#asked) return; // a later request has answered or will
-      this.#take(found);
-      if (found.total > found.items.length && this.#limit === FIRST_PAGE && !this.#capped) {
-        this.#limit = WHOLE_QUEUE;
-        await this.refresh();
-      }
-    } catch (error) {
-      if ((error.status === 422 || error.status === 400) && this.#limit === WHOLE_QUEUE) {
-        this.#capped = true; // this server gives smaller pages; the oldest promises come first
-        this.#limit = FIRST_PAGE;
-        return;
-      }
-      this.#message("The queue could not be loaded", inWords(error), () => this.refresh());
-    }
+  refresh() {
+    return this.pages.refresh(...this.list.view);
   }
 
-  #take({ items, total }) {
-    this.#fetchedAt = Date.now();
-    this.#total = total;
-    this.#items = items.map((item) => ({ ...item, fetchedAt: this.#fetchedAt,
+  #stamped(answer, offset, limit) {
+    const fetchedAt = Date.now();
+    const items = answer.items.map((item) => ({ ...item, fetchedAt,
       stamp: `${item.version}:${item.holder?.id}:${item.stale}:${item.urgent}` }));
-    this.#items.sort((a, b) => Number(b.urgent) - Number(a.urgent)
-      || a.promised_in_s - b.promised_in_s);
-    const searching = this.search.value.trim() !== "";
-    const ids = new Set(items.map((item) => item.id));
-    if (!searching) {
-      const fresh = this.#known && items.filter((item) => !this.#known.has(item.id)).length;
-      // A page that grows by paging is not news.
-      if (fresh && this.#known.size < this.#limit) this.onNew(fresh);
-      this.#known = ids;
-      this.onCount(total);
-    }
+    if (!this.filters.text) return { ...answer, items };
+    // The server counts without the words: a full page means that there may be more.
+    const more = items.length === limit ? 1 : 0;
+    return { ...answer, items, total: offset + items.length + more };
+  }
+
+  #take({ items, counts }) {
+    this.filters.learn({ items, counts });
+    this.onCount(counts.open);
+    this.#news(counts.open);
     this.#show();
-    this.item.listed(this.#items.find((item) => item.id === this.item.id) ?? null);
+    this.item.listed(this.pages.rows.find((item) => item?.id === this.item.id) ?? null);
+  }
+
+  /** New work: by name while the whole queue is here, by number on a longer one. */
+  #news(open) {
+    const grown = this.#open === null ? 0 : open - this.#open;
+    this.#open = open;
+    if (this.filters.active) return;
+    const ids = new Set(this.pages.rows.filter(Boolean).map((item) => item.id));
+    const fresh = this.pages.whole && this.#known
+      ? [...ids].filter((id) => !this.#known.has(id)).length : Math.max(0, grown);
+    this.#known = this.pages.whole ? ids : null;
+    if (fresh) this.onNew(fresh);
   }
 
   #show() {
-    const keep = FILTERS[this.#filter][1];
-    const rows = this.#items.filter((item) => keep(item, this.me));
-    const filtered = this.#filter !== "all" || this.search.value.trim() !== "";
-    const part = filtered || rows.length < this.#total;
-    this.list.show(rows);
+    const { rows, total } = this.pages;
+    const filtered = this.filters.active;
     this.list.node.hidden = !rows.length;
     this.empty.hidden = rows.length > 0;
-    this.summary.textContent = rows.length
-      ? `${rows.length.toLocaleString()}${part ? ` of ${this.#total.toLocaleString()}` : ""} waiting` : "";
+    this.list.show(rows);
+    this.summary.textContent = rows.length ? `${total.toLocaleString()} ${filtered ? "found" : "waiting"}` : "";
     if (rows.length) return;
     if (filtered) this.#message("Nothing matches", "Try other words or another filter.");
     else {
@@ -147,19 +125,6 @@ export class QueueView {
     this.item.tick();
   }
 
-  #choose(name) {
-    this.#filter = name;
-    for (const button of this.filters.children) {
-      button.setAttribute("aria-pressed", String(button.dataset.name === name));
-    }
-    this.#show();
-  }
-
-  #searchSoon() {
-    clearTimeout(this.#timers.search);
-    this.#timers.search = setTimeout(() => this.refresh(), SEARCH_AFTER_MS);
-  }
-
   /** Moving through the list shows each item; only Enter or the button takes it. */
   #preview(item) {
     clearTimeout(this.#timers.preview);
@@ -167,23 +132,35 @@ export class QueueView {
     history.replaceState(null, "", `#/queue/${encodeURIComponent(item.id)}`);
   }
 
-  /** After a decision: the next free item, taken at once. */
-  #next(resolvedId) {
-    const at = this.list.index(resolvedId);
-    const rows = this.list.rows;
-    const order = [...rows.slice(at + 1), ...rows.slice(0, Math.max(0, at))];
-    const next = order.find((item) => !item.holder || item.holder.id === this.me.id);
-    this.#items = this.#items.filter((item) => item.id !== resolvedId);
-    this.#total = Math.max(0, this.#total - 1);
-    this.#known?.delete(resolvedId);
-    this.onCount(this.#total);
-    if (next) {
-      this.list.select(next.id, { tell: false });
-      history.replaceState(null, "", `#/queue/${encodeURIComponent(next.id)}`);
-      this.item.open(next.id, { claim: true });
-    } else this.item.clear("Nothing else is waiting for you.");
+  /** After a decision: the next item at once, of the whole queue or of what the filters show. */
+  #next(resolved) {
+    const at = this.list.index(resolved[0]);
+    const rows = [...this.list.rows.slice(at + 1), ...this.list.rows.slice(0, Math.max(0, at))];
+    for (const id of resolved) {
+      this.pages.drop(id);
+      this.#known?.delete(id);
+    }
+    if (this.filters.active) {
+      const next = rows.find((item) => item && !resolved.includes(item.id)
+        && (!item.holder || item.holder.id === this.me.id));
+      if (next) {
+        this.#opened(next.id);
+        this.item.open(next.id, { claim: true });
+      } else this.item.clear("Nothing else here is waiting for you.");
+    } else this.takeNext();
     this.#show();
     this.list.node.focus();
+  }
+
+  /** The server chooses: the most pressing item that is free and that this person may take. */
+  async takeNext() {
+    const next = await this.item.takeNext();
+    if (next) this.#opened(next);
+  }
+
+  #opened(id) {
+    this.list.select(id, { tell: false });
+    history.replaceState(null, "", `#/queue/${encodeURIComponent(id)}`);
   }
 
   openId(id) {
@@ -194,19 +171,17 @@ export class QueueView {
   key(key) {
     if (key === "j") this.list.move(1);
     else if (key === "k") this.list.move(-1);
-    else if (key === "/") this.search.focus();
+    else if (key === "/") this.filters.search.focus();
+    else if (key === "n") this.takeNext();
     else return this.item.key(key);
     return true;
   }
 
   event(data) {
     if (data.id === this.item.id) this.item.remote(data);
-    if (this.#total <= FIRST_PAGE) this.refresh();
-    else {
-      this.#timers.refresh ??= setTimeout(() => {
-        this.#timers.refresh = null;
-        this.refresh();
-      }, LONG_QUEUE_REFRESH_MS);
-    }
+    this.#timers.refresh ??= setTimeout(() => {
+      this.#timers.refresh = null;
+      this.refresh();
+    }, this.pages.whole ? 0 : REFRESH_AFTER_MS);
   }
 }
