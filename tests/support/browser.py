@@ -23,6 +23,8 @@ ARGUMENTS = [
     "--disable-sync",
 ]
 
+TIMEOUT_MS = 6_000
+
 
 @contextmanager
 def chromium() -> Iterator[Browser]:
@@ -38,6 +40,7 @@ def chromium() -> Iterator[Browser]:
 def console(browser: Browser, running: Running, key: str, **context: str) -> Page:
     """A new window of the console with this key's owner signed in."""
     page = browser.new_context(**context).new_page()
+    page.set_default_timeout(TIMEOUT_MS)
     page.goto(f"{running.url}/console")
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Sign in").click()

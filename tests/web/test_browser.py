@@ -2,25 +2,15 @@
 
 from __future__ import annotations
 
-import shutil
 from collections.abc import Iterator
 
 import pytest
-from playwright.sync_api import Browser, Page, expect, sync_playwright
+from playwright.sync_api import Browser, Page, expect
 
+from tests.support.browser import chromium, console
 from tests.support.server import ADMIN_KEY, Running, serving
 
 pytestmark = pytest.mark.browser
-
-ARGUMENTS = [
-    "--no-sandbox",
-    "--disable-gpu",
-    "--disable-quic",
-    "--no-first-run",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-]
 
 
 @pytest.fixture(scope="module")
@@ -31,13 +21,8 @@ def running(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Running]:
 
 @pytest.fixture(scope="module")
 def browser() -> Iterator[Browser]:
-    path = shutil.which("chromium") or shutil.which("google-chrome")
-    if path is None:
-        pytest.fail("Chromium is needed: apt-get install chromium")
-    with sync_playwright() as playwright:
-        browser = playwright.chromium.launch(executable_path=path, args=ARGUMENTS)
+    with chromium() as browser:
         yield browser
-        browser.close()
 
 
 def open_chat(browser: Browser, running: Running) -> Page:
@@ -68,26 +53,21 @@ def test_an_answer_appears_with_its_article_one_click_away(
 def test_a_held_answer_is_edited_in_the_console_and_appears_without_a_reload(
     browser: Browser, running: Running
 ) -> None:
-    console = browser.new_context().new_page()
-    console.goto(f"{running.url}/console")
-    console.get_by_label("key", exact=False).first.fill(ADMIN_KEY)
-    console.get_by_role("button", name="Sign in").click()
-    expect(console.get_by_text("Review", exact=False).first).to_be_visible()
-
+    desk = console(browser, running, ADMIN_KEY)
     page = open_chat(browser, running)
     say(page, "review my ruined trip")
     notice = running.app.state.context.office.company.texts["held_notice"]
     expect(page.get_by_text(notice).first).to_be_visible(timeout=10_000)
 
-    console.get_by_text("review my ruined trip").first.click(timeout=10_000)
-    console.get_by_role("button", name="Take this item").click()
-    draft = console.get_by_role("textbox", name="The answer")
+    desk.get_by_text("review my ruined trip").first.click(timeout=10_000)
+    desk.get_by_role("button", name="Take this item").click()
+    draft = desk.get_by_role("textbox", name="The answer")
     expect(draft).to_be_editable(timeout=10_000)
     draft.fill("We are sorry about your trip. A colleague looks into it.")
-    console.get_by_role("button", name="Send edit").click()
+    desk.get_by_role("button", name="Send edit").click()
     expect(page.get_by_text("We are sorry about your trip.")).to_be_visible(timeout=5_000)
     page.context.close()
-    console.context.close()
+    desk.context.close()
 
 
 def test_script_in_a_message_stays_text(browser: Browser, running: Running) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import sqlite3
 import time
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -70,20 +71,21 @@ class Held:
     """A customer whose answer waits for a person."""
 
     def __init__(self, running: Running, text: str) -> None:
-        self.http = httpx.Client(base_url=running.url, timeout=20)
+        self.url = running.url
         key = {"Authorization": f"Bearer {running.widget_key}"}
-        begun = self.http.post("/v1/conversations", json={}, headers=key).json()
+        begun = httpx.post(f"{self.url}/v1/conversations", json={}, headers=key).json()
         self.id: str = begun["id"]
         self.headers = {"Authorization": f"Bearer {begun['token']}"}
         self.say(text)
         self.item: str = self.wait_for(self._held)
 
     def say(self, text: str) -> None:
-        path = f"/v1/conversations/{self.id}/messages"
-        self.http.post(path, json={"text": text}, headers=self.headers).raise_for_status()
+        path = f"{self.url}/v1/conversations/{self.id}/messages"
+        httpx.post(path, json={"text": text}, headers=self.headers).raise_for_status()
 
     def _held(self) -> str | None:
-        items = self.http.get("/v1/review/items?limit=100", headers=admin()).json()["items"]
+        path = f"{self.url}/v1/review/items?limit=100"
+        items = httpx.get(path, headers=admin()).json()["items"]
         return next((i["id"] for i in items if i["conversation_id"] == self.id), None)
 
     @staticmethod
@@ -96,8 +98,8 @@ class Held:
 
     @property
     def heard(self) -> str:
-        path = f"/v1/conversations/{self.id}/messages"
-        return self.http.get(path, headers=self.headers).text
+        path = f"{self.url}/v1/conversations/{self.id}/messages"
+        return httpx.get(path, headers=self.headers).text
 
 
 @pytest.mark.parametrize(
@@ -207,7 +209,8 @@ def test_a_person_signs_in_with_the_provider_until_the_session_ends(
 ) -> None:
     context = running.app.state.context
     office, provider = context.office, Provider()
-    context.oidc = OpenIdProvider(office.settings, office.vault, office.clock, provider.transport)
+    oidc = OpenIdProvider(office.settings, office.vault, office.clock, provider.transport)
+    running.app.state.context = replace(context, oidc=oidc)
 
     def authorize(route: Route) -> None:
         query = httpx.QueryParams(provider.sign_in(route.request.url, KIM))
@@ -278,14 +281,15 @@ def test_five_thousand_items_are_painted_within_a_second_and_found(
     times = []
     for _ in range(3):
         page.reload()
-        page.wait_for_function("window.firstRow")
+        expect(page.locator(".option").first).to_be_visible()
+        page.wait_for_timeout(50)  # the frame after the one that drew it
         times.append(page.evaluate("window.firstRow"))
     print("first row painted after", [round(ms) for ms in times], "ms")
     assert min(times) <= FIRST_PAINT_MS
 
-    page.get_by_role("listbox").press("End")
+    page.get_by_role("listbox", name="Waiting items").press("End")
     expect(page.locator('[aria-posinset="5000"]')).to_be_visible()
     page.get_by_label("Search the queue").fill("Question number 4321")
     expect(page.get_by_text("1 found")).to_be_visible(timeout=10_000)
-    expect(page.get_by_role("option")).to_contain_text("Question number 4321")
+    expect(page.locator(".option")).to_contain_text("Question number 4321")
     page.context.close()

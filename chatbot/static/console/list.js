@@ -63,8 +63,7 @@ export class WindowedList {
 
   move(step) {
     if (!this.rows.length) return;
-    const at = this.index();
-    const next = at < 0 ? 0 : Math.min(this.rows.length - 1, Math.max(0, at + step));
+    const next = Math.min(this.rows.length - 1, Math.max(0, this.index() + step));
     if (this.rows[next]) this.select(this.rows[next].id);
     else this.#reveal(next); // its page is on the way; the next press finds it
   }
