@@ -7,7 +7,7 @@ from collections.abc import AsyncGenerator
 
 from chatbot.answering.focus import focused
 from chatbot.answering.kinds import sentence_kind
-from chatbot.answering.quote import best_quote
+from chatbot.answering.quote import best_quotes
 from chatbot.answering.sentences import split_sentences
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
@@ -157,13 +157,14 @@ class Drafting:
             return
         if not self._complete():
             sure = self.best_unit >= QUOTED_FROM
-            quote = await self._quote() if sure or not self.abstained else None
-            if quote is None:
+            quotes = await self._quotes() if sure or not self.abstained else ()
+            if not quotes:
                 yield nothing_found(self.route, self.desk, self.passages[:RELATED])
                 return
             self.quoted = True
-            async for step in self._judge(quote):
-                yield step
+            for quote in quotes:
+                async for step in self._judge(quote):
+                    yield step
             if self.held:
                 yield self._held()
                 return
@@ -183,14 +184,15 @@ class Drafting:
 
     async def _draft_quote(self) -> None:
         """A reviewer who must answer anyway gets the nearest words of an article to start from."""
-        quote = await self._quote()
-        if quote is not None:
+        for quote in await self._quotes():
             async for _ in self._judge(quote):
                 pass
 
-    async def _quote(self) -> Sentence | None:
-        """When no sentence of the model stands: the passage's own words."""
-        return await self.desk.workers.run(best_quote, self.query, self.passages, self.desk.encoder)
+    async def _quotes(self) -> tuple[Sentence, ...]:
+        """When no sentence of the model stands: the passages' own words."""
+        return await self.desk.workers.run(
+            best_quotes, self.query, self.passages, self.desk.encoder
+        )
 
     def _candidate(self) -> Candidate:
         return Candidate(

@@ -28,9 +28,9 @@ def card_text(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
         "",
         f"- Base digest `{about['base_digest']}`, rank {about['rank']}, half precision.",
         f"- Data: {metrics['rows']} rows in {metrics['sequences']} groups, SHA-256 "
-        f"`{about['data_sha256'][:16]}`, made by `python -m finetune prepare`: the sample "
-        "company's training questions, passages put together from facts with slots, DSTC9 "
-        "FAQ snippets (Apache-2.0), Login.gov help articles (public domain).",
+        f"`{about['data_sha256'][:16]}`, "
+        + (about.get("data") or "made by `python -m finetune prepare` (see its report)")
+        + ".",
         f"- Training: `python -m finetune answers --seed {recipe['seed']}`: {metrics['steps']} "
         f"steps of {batch} groups, learning rate {recipe['learning_rate']:g} "
         f"({recipe['schedule']}), {metrics['minutes']} minutes on a shared 2-core CPU.",
@@ -61,8 +61,8 @@ def card_text(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     lines += [
         "## Limits",
         "",
-        "English; passages of up to 150 words. It can state things that its passages do not say:",
-        "use it behind the gate, never alone.",
+        "English; a few short units of passages at a time. It can state things that they do not",
+        "say, and answer beside the point: use it behind the gate, never alone.",
         "",
     ]
     return "\n".join(lines)

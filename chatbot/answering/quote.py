@@ -10,32 +10,42 @@ from knowledge_base.encoder import TextEncoder
 from knowledge_base.units import units
 
 LOOKED_AT = 2  # unjudged passages: below the second a quotation answers too rarely
+SECOND = 0.5  # of the best unit's probability: then a second one is quoted beside it
 MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
 _END = re.compile(r"[.!?:…]$")
 
 
-def best_quote(question: str, passages: Sequence[Passage], encoder: TextEncoder) -> Sentence | None:
-    """The unit of the passages that answers ``question`` most likely, word for word, cited:
-    by the reranker's judgement, and where there is none by likeness.
-
-    None when the passages hold no unit of a sensible length.
+def best_quotes(
+    question: str, passages: Sequence[Passage], encoder: TextEncoder
+) -> tuple[Sentence, ...]:
+    """The unit of the passages that answers ``question`` most likely, word for word, cited, and
+    a second one that is nearly as likely: by the reranker's judgement, and where there is none
+    the one nearest by likeness. () when the passages hold no unit of a sensible length.
     """
-    judged = [
-        (score, number, text)
-        for number, passage in enumerate(passages, start=1)
-        for text, score in passage.units
-        if _sensible(text)
-    ]
+    judged = sorted(
+        (
+            (score, number, text)
+            for number, passage in enumerate(passages, start=1)
+            for text, score in passage.units
+            if _sensible(text)
+        ),
+        key=lambda item: -item[0],
+    )
     if judged:
-        _, number, text = max(judged, key=lambda item: item[0])
-    else:
-        pieces = list(_unjudged(passages[:LOOKED_AT]))
-        if not pieces:
-            return None
-        vectors = encoder.embed([question, *(text for _, text in pieces)])
-        number, text = pieces[int((vectors[1:] @ vectors[0]).argmax())]
-    return Sentence(text if _END.search(text) else f"{text}.", SentenceKind.CLAIM, (number,))
+        near = [item for item in judged[1:2] if item[0] >= SECOND * judged[0][0]]
+        return tuple(_sentence(text, number) for _, number, text in (judged[0], *near))
+    pieces = list(_unjudged(passages[:LOOKED_AT]))
+    if not pieces:
+        return ()
+    vectors = encoder.embed([question, *(text for _, text in pieces)])
+    number, text = pieces[int((vectors[1:] @ vectors[0]).argmax())]
+    return (_sentence(text, number),)
+
+
+def _sentence(text: str, number: int) -> Sentence:
+    whole = text if _END.search(text) else f"{text}."
+    return Sentence(whole, SentenceKind.CLAIM, (number,))
 
 
 def _unjudged(passages: Sequence[Passage]) -> Iterator[tuple[int, str]]:

@@ -82,9 +82,9 @@ async def metrics(ctx: Ctx) -> Response:
     for name, part in ctx.desk.readiness().items():
         degraded.labels(name).set(_degraded(part))
     if ctx.desk.passage_guard is not None:
-        Gauge(
-            "deskgate_passages_left_out", "Passages kept out of prompts", registry=registry
-        ).set(ctx.desk.passage_guard.left_out)
+        Gauge("deskgate_passages_left_out", "Passages kept out of prompts", registry=registry).set(
+            ctx.desk.passage_guard.left_out
+        )
     return Response(generate_latest(registry), media_type=CONTENT_TYPE_LATEST)
 
 

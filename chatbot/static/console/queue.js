@@ -23,7 +23,10 @@ export class QueueView {
     this.list = new WindowedList({ label: "Waiting items, oldest promise first", height: ROW_PX,
       renderRow: (item) => this.#row(item), tick: (item, node) => this.#tick(item, node),
       onSelect: (item) => this.#preview(item), onOpen: () => this.item.claim(), onNeed: (first, last) => this.pages.need(first, last) });
-    this.filters = new QueueFilters(() => this.refresh());
+    this.filters = new QueueFilters(() => {
+      this.list.node.scrollTop = 0; // another list begins at its beginning
+      this.pages.refresh();
+    });
     this.pages = new Pages({
       fetchPage: async (offset, limit) => this.#stamped(await api.get("review/items",
         { state: "open", limit, offset, ...this.filters.query }), offset, limit),
