@@ -83,7 +83,9 @@ class OpenVINOEngine(ThreadedEngine):
         self._listener.start()
 
     @classmethod
-    def from_settings(cls, settings: Settings) -> OpenVINOEngine:
+    def from_settings(
+        cls, settings: Settings, options: PipelineOptions | None = None
+    ) -> OpenVINOEngine:
         """Prepares the base model and the merged file if needed. Raises SetupError."""
         from transformers import AutoTokenizer
 
@@ -97,7 +99,7 @@ class OpenVINOEngine(ThreadedEngine):
             stop_ids(base, tokenizer),
             model_version(base, adapter),
             settings.engine_queue,
-            PipelineOptions(settings.model_threads),
+            options or PipelineOptions(settings.model_threads),
         )
 
     @property

@@ -20,14 +20,20 @@ from chatbot.errors import SetupError
 class PipelineOptions:
     """``threads``: 0 leaves it to OpenVINO. ``cache_tokens``: prompt and answer tokens that
     the KV cache holds for all requests together; beyond that they wait for each other.
-    ``step_tokens``: prompt tokens computed at once; more would make running answers wait."""
+    ``step_tokens``: prompt tokens computed at once; more would make running answers wait.
+    ``exact``: float32 throughout, as the reference computes; slower, three times the memory."""
 
     threads: int = 0
     cache_tokens: int = 16_384
     step_tokens: int = 256
+    exact: bool = False
 
     def as_json(self, stops: Sequence[int]) -> str:
-        properties = {"INFERENCE_NUM_THREADS": self.threads} if self.threads else {}
+        properties: dict[str, Any] = {}
+        if self.threads:
+            properties["INFERENCE_NUM_THREADS"] = self.threads
+        if self.exact:
+            properties |= {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
         return json.dumps(
             {
                 "stops": list(stops),

@@ -23,6 +23,8 @@ from typing import IO, Any
 
 import numpy as np
 
+from knowledge_base.quiet import import_openvino
+
 BLOCK_TOKENS = 32
 """Tokens in one block of the KV cache; fixed by the CPU plugin."""
 
@@ -46,9 +48,9 @@ class Batch:
             if handle is not None:
                 handle.cancel()
             return
-        import openvino as ov
+        openvino = import_openvino()
 
-        ids = ov.Tensor(np.array([message["ids"]], dtype=np.int64))
+        ids = openvino.Tensor(np.array([message["ids"]], dtype=np.int64))
         number = int(message["id"])
         try:
             config = _generation_config(message, self._stops)
@@ -89,6 +91,7 @@ class Batch:
 
 def load_pipeline(path: str, options: dict[str, Any]) -> Any:
     """A ``ContinuousBatchingPipeline`` on the CPU with a bounded KV cache."""
+    import_openvino()  # before what builds on it
     import openvino_genai as genai
 
     scheduler = genai.SchedulerConfig()

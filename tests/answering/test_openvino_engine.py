@@ -13,6 +13,7 @@ import pytest
 from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.engine import EngineFailed, GenerationRequest, engine_status
 from chatbot.answering.openvino_engine import OpenVINOEngine
+from chatbot.answering.openvino_process import PipelineOptions
 from chatbot.answering.prompt import build_segments
 from chatbot.answering.served import resolve_adapter
 from chatbot.answering.transformers_engine import TransformersEngine, load_model
@@ -58,8 +59,9 @@ async def answer(engine: OpenVINOEngine | TransformersEngine, asked: GenerationR
 
 
 async def test_greedy_answers_are_those_of_the_reference(
-    engine: OpenVINOEngine, trained: Settings, requests_: list[GenerationRequest]
+    trained: Settings, requests_: list[GenerationRequest]
 ) -> None:
+    """In float32; in bfloat16 rounding picks another word now and then, in transformers too."""
     base = prepare_base_model(trained)
     model, tokenizer = load_model(base, resolve_adapter(trained), precision="float32")
     reference = TransformersEngine(model, tokenizer, "reference")
@@ -67,7 +69,12 @@ async def test_greedy_answers_are_those_of_the_reference(
         expected = [await answer(reference, asked) for asked in requests_]
     finally:
         await reference.close()
-    assert await asyncio.gather(*(answer(engine, asked) for asked in requests_)) == expected
+    engine = OpenVINOEngine.from_settings(trained, PipelineOptions(exact=True))
+    try:
+        found = await asyncio.gather(*(answer(engine, asked) for asked in requests_))
+    finally:
+        await engine.close()
+    assert found == expected
     assert "60 days" in expected[0]
 
 
