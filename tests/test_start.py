@@ -67,7 +67,7 @@ async def test_a_full_disk_is_said_before_anything_is_written(
 ) -> None:
     usage = shutil._ntuple_diskusage(10, 9, 1)  # type: ignore[attr-defined]
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: usage)
-    with pytest.raises(SetupError, match=r"0\.0 GB free; the first start needs 1\.5 GB"):
+    with pytest.raises(SetupError, match=r"0\.0 GB free; the first start needs 1\.9 GB"):
         await prepare(load_settings({}, data_dir=tmp_path))
 
 

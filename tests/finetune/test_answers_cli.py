@@ -37,7 +37,8 @@ def run(*arguments: str | Path) -> str:
 def test_prepare_writes_rows_and_a_report(tmp_path: Path) -> None:
     out = tmp_path / "rows.jsonl"
     counts = ("--synthetic", "5", "--company-copies", "0", "--centre-copies", "0")
-    report = json.loads(run("prepare", "--out", out, *counts, "--data-dir", tmp_path))
+    said = run("prepare", "--out", out, *counts, "--data-dir", tmp_path)
+    report = json.loads(said[said.index("{") :])
     assert report["rows"] == len(read_rows([out])) >= 25
     assert 0 < report["abstain"] < report["rows"]
 
