@@ -61,7 +61,7 @@ class SnapshotBuilder:
         self.progress("index", 0, 1)
         snapshot = build_snapshot(
             folder,
-            name=f"{now:%Y%m%dT%H%M%SZ}-{digest.hexdigest()[:8]}",
+            name=f"{now:%Y%m%dT%H%M%S%fZ}-{digest.hexdigest()[:8]}",
             created=now.isoformat(timespec="seconds"),
             encoder=self.encoder.name,
             articles=articles,

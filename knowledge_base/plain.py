@@ -58,7 +58,8 @@ def _row(header: list[str], cells: list[str]) -> str:
 
 
 def _named(name: str, cell: str) -> str:
-    """``Size 42``; but not ``Plan Basic plan``, and no name before a long first cell."""
-    if not name or len(cell.split()) > 3 or name.lower() in cell.lower():
+    """``Size 42``; but not ``To Germany`` or ``Plan Basic plan``, and no name before a long
+    first cell."""
+    if len(name) < 3 or len(cell.split()) > 3 or name.lower() in cell.lower():
         return cell
     return f"{name} {cell}"
