@@ -1,6 +1,6 @@
 """How long a large help centre takes to sync, and what customers feel meanwhile.
 
-    python -m tests.bench_sync --articles 10000 --data-dir /tmp/bench
+    python -m tests.bench_sync --articles 10000 --data-dir DIR
 
 Makes a corpus, kills the first sync half way, lets a second one go on, changes one article,
 searches, and swaps snapshots while four threads search. Prints one JSON object.
