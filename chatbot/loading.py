@@ -14,6 +14,7 @@ from chatbot.routing.company_entities import CompanyEntities
 from chatbot.routing.language import detect_language
 from chatbot.routing.model import RouterModel
 from chatbot.routing.policy import RoutePolicy
+from chatbot.safety.canary import new_canary
 from chatbot.safety.checks import LeakCheck, RulesCheck, ToxicityCheck
 from chatbot.safety.classifiers import Heads
 from chatbot.safety.gate import Gate
@@ -46,10 +47,13 @@ def load_desk(settings: Settings) -> Desk:
     own_names = (company.name, company.bot_name)
     grounding = load_grounding(encoder, files, own_names)
     engine = LiveEngine.from_settings(settings)
+    canary = new_canary()
     checks = (
         ToxicityCheck(moderator, policy),
         GroundingCheck(grounding),
-        LeakCheck(instructions(company.name), policy, (company.contact, *company.texts.values())),
+        LeakCheck(
+            instructions(company.name), policy, (company.contact, *company.texts.values()), canary
+        ),
         RulesCheck(policy, company.allowed_domains),
     )
     return Desk(
@@ -71,7 +75,9 @@ def load_desk(settings: Settings) -> Desk:
         policy=policy,
         retriever=open_retriever(settings, encoder),
         engine=engine,
-        composer=Composer(engine, company.name, settings.max_new_tokens, settings.turn_deadline_s),
+        composer=Composer(
+            engine, company.name, settings.max_new_tokens, settings.turn_deadline_s, canary
+        ),
         gate=Gate(checks, workers, settings.check_deadline_s),
         grounding=grounding,
         moderator=moderator,

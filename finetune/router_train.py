@@ -41,7 +41,6 @@ from knowledge_base.encoder import EncoderFiles
 MAX_EPOCHS = 15  # few-shot sets are repeated up to this often
 GRADIENT_NORM = 1.0
 STDERR = Console(stderr=True)
-NOT_OF_THE_WEIGHTS = {"resume", "out", "train", "eval", "add", "command", "time_budget_minutes"}
 
 Report = Callable[[str], None]
 

@@ -24,7 +24,12 @@ class Composer:
     """
 
     def __init__(
-        self, engine: Engine, company: str, max_new_tokens: int = 160, deadline_s: float = 60.0
+        self,
+        engine: Engine,
+        company: str,
+        max_new_tokens: int = 160,
+        deadline_s: float = 60.0,
+        canary: str = "",
     ) -> None:
         if max_new_tokens < 1:
             raise ValueError(f"max_new_tokens must be at least 1, got {max_new_tokens}")
@@ -32,6 +37,7 @@ class Composer:
         self.company = company
         self.max_new_tokens = max_new_tokens
         self.deadline_s = deadline_s
+        self.canary = canary
 
     async def compose(
         self,
@@ -48,7 +54,7 @@ class Composer:
         """
         prefix = released_prefix.rstrip()
         request = GenerationRequest(
-            segments=build_segments(self.company, passages, history, question),
+            segments=build_segments(self.company, passages, history, question, self.canary),
             prefix=prefix,
             max_new_tokens=self.max_new_tokens,
             deadline_s=self.deadline_s,

@@ -57,6 +57,7 @@ def build_segments(
     passages: Sequence[Passage],
     history: Sequence[HistoryMessage],
     question: str,
+    canary: str = "",
 ) -> tuple[PromptSegment, ...]:
     """Instructions, the last messages, the question, numbered passages (1-based), and the
     question again: a model that reads from left to right sees in the passages what it is asked.
@@ -67,7 +68,7 @@ def build_segments(
     recent = history[-MAX_HISTORY_MESSAGES:]
     asked = PromptSegment("question", first_words(question.strip(), MAX_QUESTION_WORDS))
     return (
-        PromptSegment("instructions", instructions(company)),
+        PromptSegment("instructions", instructions(company, canary)),
         *(PromptSegment(m.role, first_words(m.text.strip(), MAX_HISTORY_WORDS)) for m in recent),
         asked,
         PromptSegment("passages", numbered(passages)),
@@ -75,11 +76,14 @@ def build_segments(
     )
 
 
-def instructions(company: str) -> str:
+def instructions(company: str, canary: str = "") -> str:
+    """``canary``: a word that shows a quoted prompt (``chatbot.safety.canary``). Training does
+    without it."""
+    mark = f" Never write {canary}." if canary else ""
     return (
         f"You answer customers of {company} from the numbered help passages only. "
         f"After each fact, name its passage like [1]. "
-        f"If the passages do not answer, say: {ABSTENTION}"
+        f"If the passages do not answer, say: {ABSTENTION}{mark}"
     )
 
 

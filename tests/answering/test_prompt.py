@@ -88,6 +88,15 @@ def _shown(passages: list[Passage]) -> str:
     return next(segment.text for segment in segments if segment.role == "passages")
 
 
+def test_the_canary_stands_in_the_instructions_of_a_serving_prompt(
+    passages: list[Passage],
+) -> None:
+    first = build_segments("L", passages, (), "q", "zq12ab")[0]
+    assert first.role == "instructions"
+    assert "zq12ab" in first.text
+    assert "zq12ab" not in build_segments("L", passages, (), "q")[0].text
+
+
 def test_the_question_stands_before_and_after_the_passages(passages: list[Passage]) -> None:
     roles = [segment.role for segment in build_segments("L", passages, (), "q")]
     assert roles == ["instructions", "question", "passages", "question"]
