@@ -35,8 +35,8 @@ QUOTED_FROM = 0.6
 dev questions' best units, 42% with an answer and 6% without reach it."""
 BESIDE_THE_POINT = 0.4
 """A first claim that answers the question by less than this share of what the best unit does is
-dropped: the model wrote a true sentence about something else. On dev, with an earlier adapter, claims above it were right
-in 69%, those below in 38%, and the unit quoted in their place in 49%."""
+dropped: the model wrote a true sentence about something else. On dev, with an earlier adapter,
+claims above it were right in 69%, those below in 38%, and the unit quoted in their place in 49%."""
 RELATED = 3  # articles offered when there is no answer
 
 
