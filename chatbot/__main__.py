@@ -167,6 +167,16 @@ def routes_test(
         raise typer.Exit(1)
 
 
+@routes_app.command("survey")
+def routes_survey(file: Path, data_dir: DataDir = None) -> None:
+    """Where a JSONL file of questions would go, and which of them not where they should."""
+    from chatbot.routing.survey import survey
+
+    counts = survey(load_settings(data_dir=data_dir), file, typer.echo)
+    for (expected, action), count in sorted(counts.items()):
+        typer.echo(f"{count:5} {expected or 'question'} -> {action}")
+
+
 @policy_app.command("test")
 def policy_test(
     file: Annotated[

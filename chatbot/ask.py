@@ -6,8 +6,7 @@ import asyncio
 import time
 from typing import Any
 
-from chatbot.conversations.records import sentences_json
-from chatbot.conversations.repository import as_json
+from chatbot.conversations.records import as_json, sentences_json
 from chatbot.desk import Desk
 from chatbot.loading import load_desk
 from chatbot.prepare import prepare

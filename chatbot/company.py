@@ -26,6 +26,8 @@ DEFAULT_TEXTS: Mapping[str, str] = {
     "nobody_on_duty": "Nobody from the team is here right now. Leave your contact details and "
     "we will get back to you.",
     "handover_notice": "I am handing this conversation to a colleague, who will reply here.",
+    "handover_closed": "I have passed this conversation on. Nobody is here right now; leave your "
+    "contact details and a colleague will get back to you.",
     "other_language": "I can only help in English. I am asking a colleague to take over.",
     "ask_order_id": "Could you tell me your order number, please?",
     "greeting_reply": "Hello! What can I help you with?",

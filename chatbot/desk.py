@@ -18,9 +18,11 @@ from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.company import Company
 from chatbot.routing.hours import closed_at
+from chatbot.safety.crisis import looked_at
 from chatbot.safety.gate import Gate
 from chatbot.safety.moderation import Moderation, Moderator
 from chatbot.types import (
+    Action,
     Citation,
     HistoryMessage,
     Passage,
@@ -99,18 +101,13 @@ class Desk:
             screening,
             entities=self.company_entities.complete(text, screening.entities, today),
         )
-        for other in others:
-            if prediction.confidence < self.router.bands.act and (
-                other.confidence > prediction.confidence
-            ):
-                prediction = replace(other, entities=prediction.entities)
-        return prediction, screening
+        return self.routes.read_together(prediction, others), screening
 
     def _route(
         self, screening: Screening, prediction: Prediction, history: Sequence[HistoryMessage]
     ) -> Route:
         said = (m.text for m in history if m.role == "customer")
-        return self.routes.decide(
+        route = self.routes.decide(
             screening,
             prediction,
             history,
@@ -118,6 +115,7 @@ class Desk:
             remembered={e.label for text in said for e in self.company_entities.find(text)},
             closed=closed_at(self.company, datetime.now(UTC)),
         )
+        return looked_at(route, screening.reasons)
 
     def labels(self, route: Route) -> tuple[str, str]:
         """How routes.toml names the two likeliest intents, for a question back; '' if unnamed."""
@@ -129,6 +127,11 @@ class Desk:
     def sample_rate(self) -> float:
         """Share of answers that a person reviews although nothing is wrong with them."""
         return self.policy.review_sample_rate
+
+    @property
+    def always_reviewed(self) -> tuple[str, ...]:
+        """Intents whose answers routes.toml sends to a person first."""
+        return self.routes.intents_to(Action.ALWAYS_REVIEW)
 
     def disclaimer(self, intent: str) -> str | None:
         """What policy.toml wants under every answer of this intent."""
@@ -169,18 +172,20 @@ class Desk:
         passages: Sequence[Passage],
         history: Sequence[HistoryMessage],
         released: Sequence[Sentence],
+        conversation: str = "",
     ) -> AsyncGenerator[Sentence, None]:
         prefix = "".join(s.separator + with_marks(s.text, s.cited) for s in released).strip()
-        return self.composer.compose(question, passages, history, prefix)
+        return self.composer.compose(question, passages, history, prefix, conversation)
 
-    async def relevance(self, question: str, sentence: str) -> float | None:
-        """Probability that a sentence answers the question; None without a reranker."""
+    async def relevance(self, question: str, sentence: str, place: str = "") -> float | None:
+        """Probability that a sentence answers the question; None without a reranker. ``place``
+        names what it is about: the title and heading of the passage that it rests on."""
         reranker = self.retriever.reranker
         if reranker is None:
             return None
 
         def judge() -> float:
-            return float(reranker.score(question, [("", sentence)])[0])
+            return float(reranker.score(question, [(place, sentence)])[0])
 
         return await self.workers.run(judge, deadline_s=self.stage_deadline_s)
 
@@ -248,6 +253,7 @@ class Desk:
 
     def readiness(self) -> dict[str, dict[str, Any]]:
         """Each part, whether it works, and what is wrong with it if it does not."""
+        reranker = self.retriever.reranker
         try:
             snapshot = self.retriever.snapshot().name
             knowledge_problem = self.retriever.store.problem
@@ -258,8 +264,8 @@ class Desk:
             "knowledge": {
                 "ok": bool(snapshot),
                 "snapshot": snapshot,
-                "problem": knowledge_problem,
-                "reranked": self.retriever.reranker is not None,
+                "problem": knowledge_problem or (reranker.problem if reranker else None),
+                "reranker_stages": reranker.stages if reranker else 0,
             },
             "encoder": compiled.readiness(),
             "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},

@@ -5,8 +5,8 @@ from __future__ import annotations
 from pathlib import Path
 
 from chatbot.answering.composer import Composer
-from chatbot.answering.live import LiveEngine
 from chatbot.answering.prompt import instructions
+from chatbot.answering.trial_engine import TrialEngine
 from chatbot.company import load_company
 from chatbot.desk import Desk
 from chatbot.errors import SetupError
@@ -46,13 +46,20 @@ def load_desk(settings: Settings) -> Desk:
     router = RouterModel.load(encoder=files)
     own_names = (company.name, company.bot_name)
     grounding = load_grounding(encoder, files, own_names)
-    engine = LiveEngine.from_settings(settings)
+    engine = TrialEngine.from_settings(settings)
     canary = new_canary()
+    company_entities = CompanyEntities.load(
+        settings.company / "entities.toml", (company.language, "en")
+    )
     checks = (
         ToxicityCheck(moderator, policy),
         GroundingCheck(grounding),
         LeakCheck(
-            instructions(company.name), policy, (company.contact, *company.texts.values()), canary
+            instructions(company.name),
+            policy,
+            (company.contact, *company.texts.values()),
+            canary,
+            company_entities.find,
         ),
         RulesCheck(policy, company.allowed_domains),
     )
@@ -67,9 +74,7 @@ def load_desk(settings: Settings) -> Desk:
             intents=router.intents,
             templates=company.texts.keys(),
         ),
-        company_entities=CompanyEntities.load(
-            settings.company / "entities.toml", (company.language, "en")
-        ),
+        company_entities=company_entities,
         screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language, heads),
         passage_guard=PassageGuard(heads, encoder),
         policy=policy,

@@ -22,6 +22,8 @@ class TurnRequest:
     locale: str | None = None
     """The customer's (BCP 47); articles of that language are preferred."""
     sampled: bool = False
+    conversation: str = ""
+    """Its id, by which an experiment chooses the model; '' always meets the serving one."""
     always_compose: bool = False
     """Assist: draft an answer whatever the route says, since a person will send it."""
 

@@ -77,6 +77,7 @@ class ReasonCode(StrEnum):
     LOW_CONFIDENCE = "low_confidence"
     CHECK_FAILED = "check_failed"
     CRISIS = "crisis"
+    CONCERN = "concern"
     THREAT = "threat"
     ENGINE_FAILED = "engine_failed"
 
@@ -129,6 +130,8 @@ class Entity:
     """Normalised value (ISO date, E.164 phone, minor units), None where there is none."""
     source: Literal["model", "pattern", "company"] = "pattern"
     score: float = 1.0
+    personal: bool = False
+    """A company's own value that tells who the customer is: it gets a placeholder as PII does."""
 
     def as_json(self) -> dict[str, Any]:
         return {name: getattr(self, name) for name in self.__slots__}
@@ -207,6 +210,9 @@ class Route:
             "out_of_scope": self.out_of_scope,
             "action": self.action.value,
             "why": self.why,
+            "template": self.template,
+            "missing_slot": self.missing_slot,
+            "urgent": self.urgent,
             "alternatives": [[name, round(score, 4)] for name, score in self.alternatives],
         }
 

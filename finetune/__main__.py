@@ -15,6 +15,7 @@ import typer
 from rich.progress import Progress
 
 from chatbot.errors import DeskgateError
+from finetune.trial_cli import app as trial
 from knowledge_base.errors import KnowledgeError
 
 app = typer.Typer(
@@ -25,6 +26,7 @@ app = typer.Typer(
 )
 evaluate = typer.Typer(help="Figures on labelled files.", no_args_is_help=True)
 app.add_typer(evaluate, name="evaluate")
+app.add_typer(trial, name="trial")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
@@ -34,11 +36,14 @@ Report = Annotated[Path | None, typer.Option(help="HTML page to write, failures 
 COMMANDS = {
     "prepare": ("finetune.answers_cli", "prepare_command"),
     "answers": ("finetune.answers_cli", "answers_command"),
-    "promote": ("finetune.answers_cli", "promote_command"),
-    "rollback": ("finetune.answers_cli", "rollback_command"),
-    "list": ("finetune.answers_cli", "list_command"),
+    "preferences": ("finetune.preferences_cli", "preferences_command"),
+    "sweep": ("finetune.preferences_cli", "sweep_command"),
+    "promote": ("finetune.promotion_cli", "promote_command"),
+    "rollback": ("finetune.promotion_cli", "rollback_command"),
+    "list": ("finetune.promotion_cli", "list_command"),
     "export": ("finetune.export", "export_command"),
     "router": ("finetune.router_cli", "router_command"),
+    "router-sets": ("finetune.router_sets", "router_sets_command"),
     "router-export": ("finetune.router_export", "router_export_command"),
     "toxicity": ("finetune.toxicity", "toxicity_command"),
     "grounding": ("finetune.grounding", "grounding_command"),
@@ -47,6 +52,9 @@ COMMANDS = {
 }
 EVALUATIONS = {
     "gate": ("finetune.gate_evaluate", "evaluate_gate_command"),
+    "throughput": ("finetune.throughput", "evaluate_throughput_command"),
+    "export": ("finetune.export_check", "evaluate_export_command"),
+    "candidate": ("finetune.promotion_cli", "evaluate_candidate_command"),
     "router": ("finetune.router_cli", "evaluate_router_command"),
     "toxicity": ("finetune.toxicity_evaluate", "evaluate_toxicity_command"),
     "grounding": ("finetune.grounding", "evaluate_grounding_command"),

@@ -1,71 +1,42 @@
-"""``python -m finetune answers``: a LoRA adapter that answers from numbered passages.
+"""``python -m finetune answers``: an adapter that answers from numbered passages.
 
-LoRA (https://arxiv.org/abs/2106.09685) on all linear layers through TRL's SFTTrainer, with
-the loss on the answer only, on ids that ``chatbot.answering.prompt`` builds - so training
-asks as serving asks. float32 weights under bfloat16 autocast: 1.0 sample/s of 384 tokens on
-two cores, where plain float32 gives 0.6.
+Any method of the recipe through TRL's SFTTrainer, with the loss on the answer only, on ids that
+``chatbot.answering.prompt`` builds - so training asks as serving asks. float32 weights under
+bfloat16 autocast: 1.0 sample/s of 384 tokens on two cores, where plain float32 gives 0.6.
 """
 
 from __future__ import annotations
 
-import json
 import math
+import os
+import random
 import shutil
 import time
-import tomllib
-from collections.abc import Sequence
-from dataclasses import asdict, dataclass, fields, replace
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.base_model import base_digest
-from chatbot.answering.served import CONFIG, MANIFEST, WEIGHTS, check_adapter
+from chatbot.answering.served import check_adapter
 from chatbot.errors import SetupError
-from finetune.answers_batches import BranchCollator, encode_groups
-from finetune.answers_card import card_text
+from finetune.answers_batches import BranchCollator, RowCollator, encode_groups, encode_rows, pack
+from finetune.answers_recipe import AnswersRecipe, load_recipe
 from finetune.answers_rows import AnswerRow, data_digest
+from finetune.answers_run import begin, finish, reporters
+from finetune.answers_save import save_result
+from finetune.training_report import training_report
+
+if TYPE_CHECKING:
+    from finetune.answers_trainer import AnswersTrainer
+
+__all__ = ["AnswersRecipe", "load_recipe", "train_answers"]
 
 CHECKPOINTS = "checkpoints"
+LOGS = "logs"
 
-
-@dataclass(frozen=True)
-class AnswersRecipe:
-    """What ``recipe.toml`` may say under ``[answers]``; batch = ``batch_size`` × ``accumulate``."""
-
-    rank: int = 16
-    alpha: int = 32
-    dropout: float = 0.0
-    learning_rate: float = 8e-4
-    schedule: str = "cosine"
-    warmup_share: float = 0.05
-    weight_decay: float = 0.0
-    epochs: float = 1.0
-    batch_size: int = 3
-    accumulate: int = 1
-    max_tokens: int = 900
-    save_every_steps: int = 10
-    log_every_steps: int = 5
-    gradient_checkpointing: bool = False
-    seed: int = 1
-
-
-def load_recipe(path: Path | None) -> AnswersRecipe:
-    """Raises SetupError naming an unknown key or a value of another type."""
-    if path is None:
-        return AnswersRecipe()
-    try:
-        content = tomllib.loads(path.read_text(encoding="utf-8")).get("answers", {})
-    except (OSError, tomllib.TOMLDecodeError) as error:
-        raise SetupError(f"{path} cannot be read as a recipe: {error}") from None
-    known = {field.name: type(field.default) for field in fields(AnswersRecipe)}
-    for name, value in content.items():
-        if name not in known:
-            raise SetupError(f"{path}: unknown key {name!r}; known: {', '.join(sorted(known))}")
-        if known[name] is float and isinstance(value, int) and not isinstance(value, bool):
-            content[name] = float(value)
-        elif type(value) is not known[name]:
-            raise SetupError(f"{path}: {name} must be a {known[name].__name__}, got {value!r}")
-    return AnswersRecipe(**content)
+Encoded = dict[str, list[int]]
 
 
 def train_answers(
@@ -75,50 +46,157 @@ def train_answers(
     *,
     base: Path,
     dev: Sequence[AnswerRow] = (),
+    replay: Sequence[AnswerRow] = (),
     start: Path | None = None,
     resume: bool = False,
     seed: int | None = None,
+    cpu: bool = False,
 ) -> dict[str, Any]:
     """Trains on ``rows`` and writes the adapter (fp16), manifest.json, metrics.json, card.md.
 
     ``base`` is the folder of ``prepare_base_model``. Checkpoints lie in ``out/checkpoints``
-    until the end; with ``resume`` the last one is continued. ``start`` is an adapter of the
-    same base and rank to go on from, instead of a new one. Returns the metrics. Raises
-    SetupError for rows that do not fit, a loss that is not a number, or too little memory.
+    until the end, curves for TensorBoard in ``out/logs``; with ``resume`` the last whole
+    checkpoint is continued, with the same result as if nothing had happened. The weights with
+    the lowest loss on ``dev`` are kept. ``start`` is a LoRA adapter of the same base and rank to
+    go on from; ``replay`` are rows of earlier data, mixed in so that they are not forgotten.
+
+    Returns the metrics. Raises SetupError for rows that do not fit, a loss that is not a number,
+    a full disk or too little memory, Conflict for an unfinished run of another kind in ``out``.
     """
-    import torch
-    from datasets import Dataset
-    from peft import LoraConfig, PeftModel
-    from transformers import AutoModelForCausalLM, AutoTokenizer
-    from trl.trainer.sft_config import SFTConfig
+    from transformers import AutoTokenizer
 
     from finetune.answers_trainer import AnswersTrainer
 
     if seed is not None:
         recipe = replace(recipe, seed=seed)
-    tokenizer = AutoTokenizer.from_pretrained(base)
-    encoded, too_long = _encoded(tokenizer, rows, recipe.max_tokens)
-    dev_encoded = _encoded(tokenizer, dev, recipe.max_tokens)[0] if dev else []
+    earlier = replayed(replay, len(rows), recipe)
+    rows = [*rows, *earlier]
+    tokenizer: Any = AutoTokenizer.from_pretrained(base)
+    encoded, too_long = encoded_rows(tokenizer, rows, recipe)
+    run = Run(
+        recipe=recipe,
+        base=base,
+        out=out,
+        tokenizer=tokenizer,
+        encoded=encoded,
+        dev_encoded=encoded_rows(tokenizer, dev, recipe)[0] if dev else [],
+        collator=(BranchCollator if recipe.branched else RowCollator)(tokenizer.pad_token_id),
+        data_sha256=data_digest(rows),
+        samples=dev,
+        start=start,
+        cpu=cpu,
+    )
+    counts = {
+        "rows": len(rows) - too_long,
+        "rows_too_long": too_long,
+        "rows_replayed": len(earlier),
+    }
+    return run_training(run, AnswersTrainer, counts, resume=resume)
+
+
+@dataclass(frozen=True)
+class Run:
+    """One training: what is optimised over ``encoded``, and where it goes."""
+
+    recipe: AnswersRecipe
+    base: Path
+    out: Path
+    tokenizer: Any
+    encoded: Sequence[Encoded]
+    dev_encoded: Sequence[Encoded]
+    collator: Any
+    data_sha256: str
+    samples: Sequence[AnswerRow] = ()
+    """Rows that are answered at each evaluation, for reading."""
+    start: Path | None = None
+    cpu: bool = False
+    command: str = "answers"
+
+
+def run_training(
+    run: Run, make_trainer: Callable[..., AnswersTrainer], counts: dict[str, Any], *, resume: bool
+) -> dict[str, Any]:
+    """Trains, keeps the best weights and writes everything; ``counts`` join the metrics. Empty on
+    all processes but the first."""
+    import torch
+
+    from finetune.answers_callbacks import BestKept, RankAllocation, Samples
+    from finetune.answers_model import trainable_model
+    from finetune.answers_trainer import Anchor, last_checkpoint
+
+    recipe, out = run.recipe, run.out
+    about = {
+        "command": run.command,
+        "base": run.base.name,
+        "base_digest": base_digest(run.base),
+        "data_sha256": run.data_sha256,
+        "recipe": asdict(recipe),
+        "rank": recipe.rank,
+        "started_from": None if run.start is None else check_adapter(run.start, run.base).digest,
+    }
+    begin(out, about, resume=resume)
+    arguments = training_arguments(
+        recipe, out, len(run.encoded), has_dev=bool(run.dev_encoded), cpu=run.cpu
+    )
     torch.manual_seed(recipe.seed)
-    model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
-    lora: LoraConfig | None = None
-    if start is None:
-        lora = LoraConfig(
-            r=recipe.rank,
-            lora_alpha=recipe.alpha,
-            lora_dropout=recipe.dropout,
-            target_modules="all-linear",
-            task_type="CAUSAL_LM",
+    kept = BestKept(out / CHECKPOINTS, recipe.patience)
+    samples = Samples(run.samples, run.tokenizer)
+    callbacks: list[Any] = [kept, samples] if run.dev_encoded else []
+    if recipe.method == "adalora":
+        callbacks.append(RankAllocation())
+    started = time.monotonic()
+    with remedies(recipe):
+        model = trainable_model(recipe, run.base, run.start, arguments.max_steps)
+        trainer = make_trainer(
+            model=model,
+            args=arguments,
+            train_dataset=dataset(run.encoded),
+            eval_dataset=dataset(run.dev_encoded) if run.dev_encoded else None,
+            processing_class=run.tokenizer,
+            data_collator=run.collator,
+            callbacks=callbacks,
         )
-    else:
-        if (found := check_adapter(start, base).rank) != recipe.rank:
-            raise SetupError(f"{start} has rank {found}; set rank = {found} in the recipe")
-        model = PeftModel.from_pretrained(model, str(start), is_trainable=True)
-    steps = math.ceil(len(encoded) / (recipe.batch_size * recipe.accumulate) * recipe.epochs)
-    cuda = torch.cuda.is_available()
-    arguments = SFTConfig(
+        if recipe.anchor and run.start is not None:
+            trainer.anchor = Anchor(model, recipe.anchor)
+        checkpoint = last_checkpoint(out / CHECKPOINTS) if resume else None
+        trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
+    if not trainer.is_world_process_zero():
+        return {}
+    tokens = sum(len(one["input_ids"]) for one in run.encoded)
+    metrics: dict[str, Any] = {
+        **counts,
+        "sequences": len(run.encoded),
+        "steps": trainer.state.global_step,
+        "best_step": kept.restore(trainer.model),
+        "minutes": round((time.monotonic() - started) / 60, 1),
+        "tokens_per_sequence": round(tokens / len(run.encoded)),
+        **history(trainer.state.log_history),
+        "samples": samples.found,
+    }
+    full = recipe.method == "full"
+    save_result(trainer.model, out, about, metrics, run.tokenizer, full=full)
+    training_report(out)
+    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
+    finish(out)
+    return metrics
+
+
+def training_arguments(
+    recipe: AnswersRecipe, out: Path, sequences: int, *, has_dev: bool, cpu: bool = False
+) -> Any:
+    """TRL's configuration of the recipe, with the number of steps worked out."""
+    import torch
+    from trl.trainer.sft_config import SFTConfig
+
+    cuda = torch.cuda.is_available() and not cpu
+    steps = steps_of(recipe, sequences)
+    evaluate: dict[str, Any] = {"eval_strategy": "no"}
+    if has_dev:
+        every = recipe.eval_every_steps or max(1, round(steps / max(1.0, recipe.epochs)))
+        evaluate = {"eval_strategy": "steps", "eval_steps": every}
+    return SFTConfig(
         output_dir=str(out / CHECKPOINTS),
-        num_train_epochs=recipe.epochs,
+        max_steps=steps,
         per_device_train_batch_size=recipe.batch_size,
         per_device_eval_batch_size=recipe.batch_size,
         gradient_accumulation_steps=recipe.accumulate,
@@ -126,115 +204,96 @@ def train_answers(
         lr_scheduler_type=recipe.schedule,
         warmup_steps=round(steps * recipe.warmup_share),
         weight_decay=recipe.weight_decay,
-        train_sampling_strategy="group_by_length",
         activation_checkpointing=recipe.gradient_checkpointing,
         bf16=True,
         use_cpu=not cuda,
         max_length=None,
-        packing=False,
+        packing=False,  # ours, see answers_batches.pack
         remove_unused_columns=False,
         dataset_kwargs={"skip_prepare_dataset": True},  # ids are ours, see answers_batches
-        eval_strategy="epoch" if dev_encoded else "no",
+        **evaluate,
         save_steps=recipe.save_every_steps,
         save_total_limit=2,
         logging_steps=recipe.log_every_steps,
+        logging_nan_inf_filter=False,
         dataloader_pin_memory=cuda,
-        report_to="none",
+        report_to=reporters(out / LOGS),
         seed=recipe.seed,
         data_seed=recipe.seed,
     )
-    trainer = AnswersTrainer(
-        model=model,
-        args=arguments,
-        train_dataset=Dataset.from_list(encoded),
-        eval_dataset=Dataset.from_list(dev_encoded) if dev_encoded else None,
-        processing_class=tokenizer,
-        data_collator=BranchCollator(tokenizer.pad_token_id),
-        peft_config=lora,
-    )
-    started = time.monotonic()
-    try:
-        trainer.train(resume_from_checkpoint=_last_checkpoint(out) if resume else None)
-    except (MemoryError, torch.OutOfMemoryError) as error:
-        raise SetupError(
-            f"not enough memory for batches of {recipe.batch_size}: set batch_size = "
-            f"{max(1, recipe.batch_size // 2)} and accumulate = {recipe.accumulate * 2} "
-            "(same result), then --resume"
-        ) from error
-    losses = [(e["step"], e["loss"]) for e in trainer.state.log_history if "loss" in e]
-    if not losses or not math.isfinite(losses[-1][1]):
-        raise SetupError(
-            f"the loss is not a number after step {losses[-1][0] if losses else 0}; halve "
-            f"learning_rate (now {recipe.learning_rate:g}) and train again; nothing was saved"
-        )
-    dev_losses = [e["eval_loss"] for e in trainer.state.log_history if "eval_loss" in e]
-    metrics: dict[str, Any] = {
-        "rows": len(rows) - too_long,
-        "rows_too_long": too_long,
-        "sequences": len(encoded),
-        "steps": trainer.state.global_step,
-        "minutes": round((time.monotonic() - started) / 60, 1),
-        "tokens_per_sequence": round(sum(len(e["input_ids"]) for e in encoded) / len(encoded)),
-        "loss_first": round(losses[0][1], 4),
-        "loss_last": round(losses[-1][1], 4),
-        "dev_loss": round(dev_losses[-1], 4) if dev_losses else None,
-        "losses": losses,
-    }
-    about = {
-        "base_digest": base_digest(base),
-        "data_sha256": data_digest(rows),
-        "recipe": asdict(recipe),
-        "rank": recipe.rank,
-        "started_from": None if start is None else check_adapter(start, base).digest,
-    }
-    save_adapter(trainer.model, out, about, metrics)
-    shutil.rmtree(out / CHECKPOINTS, ignore_errors=True)
-    return metrics
 
 
-def save_adapter(model: Any, out: Path, about: dict[str, Any], metrics: dict[str, Any]) -> None:
-    """The adapter in half precision, in peft's own form, without any path of this machine."""
-    import torch
-    from peft import get_peft_model_state_dict
-    from safetensors.torch import save_file
-
-    out.mkdir(parents=True, exist_ok=True)
-    state = get_peft_model_state_dict(model, save_embedding_layers=False)
-    half = {name: tensor.detach().cpu().to(torch.float16) for name, tensor in state.items()}
-    broken = [name for name, tensor in half.items() if not bool(torch.isfinite(tensor).all())]
-    if broken:
-        raise SetupError(f"{broken[0]} is not finite in half precision; nothing was saved")
-    config = model.peft_config["default"].to_dict()
-    config["base_model_name_or_path"] = None
-    config["inference_mode"] = True
-    config["target_modules"] = sorted(config["target_modules"])
-    (out / CONFIG).write_text(json.dumps(config, indent=1, default=_plain) + "\n")
-    (out / MANIFEST).write_text(json.dumps(about, indent=1) + "\n")
-    (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n")
-    (out / "card.md").write_text(card_text(about, metrics), encoding="utf-8")
-    save_file(half, out / WEIGHTS, metadata={"format": "pt"})
+def steps_of(recipe: AnswersRecipe, sequences: int) -> int:
+    """Optimiser steps of all epochs on the processes of this run, at least one."""
+    processes = int(os.environ.get("WORLD_SIZE", "1"))
+    batches = math.ceil(sequences / (recipe.batch_size * processes))
+    return max(1, math.ceil(math.ceil(batches / recipe.accumulate) * recipe.epochs))
 
 
-def _plain(value: Any) -> Any:
-    return sorted(value) if isinstance(value, set) else str(getattr(value, "value", value))
-
-
-def _encoded(
-    tokenizer: Any, rows: Sequence[AnswerRow], limit: int
-) -> tuple[list[dict[str, list[int]]], int]:
-    encoded, too_long = encode_groups(tokenizer, rows, limit)
+def encoded_rows(
+    tokenizer: Any, rows: Sequence[AnswerRow], recipe: AnswersRecipe
+) -> tuple[list[Encoded], int]:
+    """Sequences as the recipe's method needs them, and how many rows were too long."""
+    encode = encode_groups if recipe.branched else encode_rows
+    encoded, too_long = encode(tokenizer, rows, recipe.max_tokens)
     if not encoded:
         raise SetupError(
-            f"none of {len(rows)} rows fits into max_tokens = {limit}; raise it or shorten passages"
+            f"none of {len(rows)} rows fits into max_tokens = {recipe.max_tokens}; raise it or "
+            "shorten passages"
         )
+    if recipe.packing and recipe.branched:
+        encoded = pack(encoded, recipe.max_tokens)
     return encoded, too_long
 
 
-def _last_checkpoint(out: Path) -> str | None:
-    from transformers.trainer_utils import get_last_checkpoint
+def dataset(encoded: Sequence[Encoded]) -> Any:
+    from datasets import Dataset
 
-    folder = out / CHECKPOINTS
-    if not folder.exists():
-        return None
-    last: str | None = get_last_checkpoint(str(folder))  # type: ignore[no-untyped-call]
-    return last
+    return Dataset.from_list(list(encoded))
+
+
+def replayed(rows: Sequence[AnswerRow], beside: int, recipe: AnswersRecipe) -> list[AnswerRow]:
+    """``replay_share`` earlier rows for each new one, drawn by the seed."""
+    count = min(len(rows), round(beside * recipe.replay_share))
+    return random.Random(recipe.seed).sample(list(rows), count)
+
+
+def history(log: Sequence[dict[str, Any]]) -> dict[str, Any]:
+    """The curves out of the trainer's log."""
+    losses = [(entry["step"], entry["loss"]) for entry in log if "loss" in entry]
+    dev = [(entry["step"], round(entry["eval_loss"], 4)) for entry in log if "eval_loss" in entry]
+    rates = [(entry["step"], entry["learning_rate"]) for entry in log if "learning_rate" in entry]
+    if not losses:  # shorter than log_every_steps
+        losses = [(e["step"], round(e["train_loss"], 4)) for e in log if "train_loss" in e]
+    return {
+        "loss_first": round(losses[0][1], 4),
+        "loss_last": round(losses[-1][1], 4),
+        "dev_loss": min((loss for _, loss in dev), default=None),
+        "losses": losses,
+        "dev_losses": dev,
+        "learning_rates": rates,
+    }
+
+
+@contextmanager
+def remedies(recipe: AnswersRecipe) -> Iterator[None]:
+    """What breaks a training, with what to do about it."""
+    import torch
+
+    try:
+        yield
+    except (MemoryError, torch.OutOfMemoryError, RuntimeError) as error:
+        said = str(error).lower()
+        memory = isinstance(error, MemoryError | torch.OutOfMemoryError)
+        if not memory and "not enough memory" not in said and "can't allocate" not in said:
+            raise
+        less = max(1, recipe.batch_size // 2)
+        hint = (
+            f"set batch_size = {less} and accumulate = {recipe.accumulate * 2} (same result)"
+            if recipe.batch_size > 1
+            else "set gradient_checkpointing = true or a smaller max_tokens"
+        )
+        raise SetupError(
+            f"not enough memory for batches of {recipe.batch_size} × {recipe.max_tokens} tokens: "
+            f"{hint} and train again; earlier checkpoints are whole"
+        ) from error

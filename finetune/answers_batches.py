@@ -46,10 +46,20 @@ def encode_groups(
     return sequences, too_long
 
 
+def encode_rows(
+    tokenizer: Any, rows: Iterable[AnswerRow], max_tokens: int
+) -> tuple[list[dict[str, list[int]]], int]:
+    """Every row alone: ``input_ids`` and ``labels``; and how many rows were too long."""
+    encoded = [encode_row(tokenizer, row, max_tokens) for row in rows]
+    kept = [one for one in encoded if one is not None]
+    return kept, len(encoded) - len(kept)
+
+
 def _joined(group: Sequence[dict[str, list[int]]]) -> dict[str, list[int]]:
     first = group[0]["input_ids"]
-    # Never into an answer: the shared part carries no loss.
-    shared = min(row["labels"].count(IGNORED) for row in group)
+    # Never into an answer, which carries the loss, nor up to its first token: that is predicted
+    # from the token before it, which must stand in the same branch.
+    shared = min(row["labels"].count(IGNORED) for row in group) - 1
     if len(group) > 1:
         for other in group[1:]:
             ids = other["input_ids"]
@@ -63,19 +73,59 @@ def _joined(group: Sequence[dict[str, list[int]]]) -> dict[str, list[int]]:
     for number, row in enumerate(group, 1):
         rest = len(row["input_ids"]) - shared
         joined["input_ids"] += row["input_ids"][shared:]
-        # The first token of a branch is predicted from the token before it in the sequence,
-        # which belongs to a sister; it is part of a question, so its label is IGNORED anyway.
         joined["labels"] += row["labels"][shared:]
         joined["position_ids"] += range(shared, shared + rest)
         joined["branch"] += [number] * rest
     return joined
 
 
-class BranchCollator:
-    """Pads to the longest; the mask is boolean, shape (batch, 1, tokens, tokens)."""
+def pack(sequences: Sequence[dict[str, list[int]]], max_tokens: int) -> list[dict[str, list[int]]]:
+    """Several sequences in one, longest first into the first that has room; ``pack`` tells them
+    apart, and no token sees another pack's."""
+    bins: list[list[dict[str, list[int]]]] = []
+    room: list[int] = []
+    for sequence in sorted(sequences, key=lambda s: -len(s["input_ids"])):
+        length = len(sequence["input_ids"])
+        place = next((n for n, free in enumerate(room) if free >= length), None)
+        if place is None:
+            bins.append([sequence])
+            room.append(max_tokens - length)
+        else:
+            bins[place].append(sequence)
+            room[place] -= length
+    packed = []
+    for content in bins:
+        joined = {name: [i for s in content for i in s[name]] for name in content[0]}
+        joined["pack"] = [n for n, s in enumerate(content) for _ in s["input_ids"]]
+        packed.append(joined)
+    return packed
+
+
+class RowCollator:
+    """Pads rows that stand alone; the mask is 2-D, as prefix tuning needs it."""
 
     def __init__(self, pad_id: int) -> None:
         self.pad_id = pad_id
+
+    def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
+        length = max(len(example["input_ids"]) for example in examples)
+
+        def padded(rows: Sequence[list[int]], filler: int) -> torch.Tensor:
+            return torch.tensor([row + [filler] * (length - len(row)) for row in rows])
+
+        return {
+            "input_ids": padded([e["input_ids"] for e in examples], self.pad_id),
+            "labels": padded([e["labels"] for e in examples], IGNORED),
+            "attention_mask": padded([[1] * len(e["input_ids"]) for e in examples], 0),
+        }
+
+
+class BranchCollator:
+    """Pads to the longest; the mask is boolean, shape (batch, 1, tokens, tokens). With
+    ``with_branches``, ``branch`` is (batch, tokens)."""
+
+    def __init__(self, pad_id: int, *, with_branches: bool = False) -> None:
+        self.pad_id, self.with_branches = pad_id, with_branches
 
     def __call__(self, examples: Sequence[dict[str, list[int]]]) -> dict[str, torch.Tensor]:
         length = max(len(example["input_ids"]) for example in examples)
@@ -88,10 +138,14 @@ class BranchCollator:
         mine, theirs = branch[:, :, None], branch[:, None, :]
         causal = torch.ones(length, length, dtype=torch.bool).tril()
         mask = causal & ((theirs == SHARED) | (theirs == mine)) & (theirs != PADDING)
+        if "pack" in examples[0]:
+            packs = padded("pack", PADDING)
+            mask &= packs[:, :, None] == packs[:, None, :]
         mask |= torch.eye(length, dtype=torch.bool)  # padding sees itself: no empty softmax
-        return {
+        batch = {
             "input_ids": padded("input_ids", self.pad_id),
             "labels": padded("labels", IGNORED),
             "position_ids": padded("position_ids", 0),
             "attention_mask": mask[:, None],
         }
+        return batch | {"branch": branch} if self.with_branches else batch

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+_BASE = "SmolLM2-135M-Instruct (Apache-2.0)"
 _SHOWN = (
     ("right", "right, all rows"),
     ("right_answered", "right, rows with an answer"),
@@ -22,18 +23,19 @@ def card_text(about: Mapping[str, Any], metrics: Mapping[str, Any]) -> str:
     lines = [
         "# Answer adapter",
         "",
-        "LoRA for SmolLM2-135M-Instruct (Apache-2.0): answers a customer's question from numbered",
+        f"For {about.get('base', _BASE)}: answers a customer's question from numbered",
         "help passages, names the passage after each fact (`[1]`), and says that it cannot find",
         "the answer when the passages do not hold it.",
         "",
-        f"- Base digest `{about['base_digest']}`, rank {about['rank']}, half precision.",
+        f"- Base digest `{about['base_digest']}`, method {recipe.get('method', 'lora')}, rank "
+        f"{about['rank']}, half precision.",
         f"- Data: {metrics['rows']} rows in {metrics['sequences']} groups, SHA-256 "
         f"`{about['data_sha256'][:16]}`, "
         + (about.get("data") or "made by `python -m finetune prepare` (see its report)")
         + ".",
-        f"- Training: `python -m finetune answers --seed {recipe['seed']}`: {metrics['steps']} "
-        f"steps of {batch} groups, learning rate {recipe['learning_rate']:g} "
-        f"({recipe['schedule']}), {metrics['minutes']} minutes on a shared 2-core CPU.",
+        f"- Training: `python -m finetune {about.get('command', 'answers')} --seed "
+        f"{recipe['seed']}`: {metrics['steps']} steps of {batch} groups, learning rate "
+        f"{recipe['learning_rate']:g} ({recipe['schedule']}), {metrics['minutes']} minutes.",
         *(
             [f"- Started from adapter `{about['started_from']}` of the same kind of data."]
             if about.get("started_from")

@@ -1,4 +1,4 @@
-"""``finetune prepare | answers | promote | rollback | list``: options in, one report out."""
+"""``finetune prepare | answers | evaluate generation``: options in, one report out."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Annotated
 
 import typer
 
-from chatbot.errors import BadInput, Conflict
+from chatbot.errors import BadInput
 from chatbot.settings import Settings, load_settings
 
 DataDir = Annotated[Path | None, typer.Option(help="As CHATBOT_DATA_DIR.")]
@@ -35,9 +35,30 @@ def prepare_command(
     preferences: Annotated[
         Path | None, typer.Option(help="With --from-desk: where pairs of answers go.")
     ] = None,
+    chats: Annotated[
+        list[Path] | None,
+        typer.Option(help="Past conversations (.jsonl, .csv, .parquet), or rows of --from-desk."),
+    ] = None,
+    hub: Annotated[
+        list[str] | None, typer.Option(help="A hub data set: OWNER/NAME or OWNER/NAME@SPLIT.")
+    ] = None,
+    against: Annotated[
+        list[Path] | None, typer.Option(help="Evaluation questions that must not be learnt.")
+    ] = None,
+    skip_broken: Annotated[
+        bool, typer.Option("--skip-broken", help="Leave broken rows out instead of stopping.")
+    ] = False,
+    limit: Annotated[int | None, typer.Option(help="Read only so many records.")] = None,
+    augment: Annotated[
+        float, typer.Option(min=0, max=5, help="Further rows with reworded questions, a share.")
+    ] = 0.0,
+    adversarial: Annotated[
+        float, typer.Option(min=0, max=5, help="Further rows with injections and baits, a share.")
+    ] = 0.0,
     data_dir: DataDir = None,
 ) -> None:
-    """Make the rows for ``finetune answers`` and print a report of them."""
+    """Make the rows for ``finetune answers`` and print a report of them: from a help centre, from
+    --chats and --hub (train, dev and test by article and conversation), or --from-desk."""
     if from_desk:
         from finetune.desk_export import prepare_from_desk
 
@@ -45,6 +66,24 @@ def prepare_command(
         return
     if preferences is not None:
         raise BadInput("--preferences belongs to --from-desk")
+    if chats or hub:
+        from finetune.chats_prepare import Sources, prepare_chats
+        from knowledge_base.quiet import quiet_libraries
+
+        quiet_libraries()
+        own = _settings(data_dir)
+        sources = Sources(
+            tuple(chats or ()),
+            tuple(hub or ()),
+            tuple(against or ()),
+            skip_broken,
+            limit,
+            augment,
+            adversarial,
+        )
+        found = prepare_chats(own, company or own.company, out, sources, seed)
+        print(json.dumps(found, indent=1, ensure_ascii=False))
+        return
     from finetune.answers_prepare import Counts, prepare_answers
     from knowledge_base.encoder import EncoderFiles
     from knowledge_base.settings import SAMPLE_COMPANY
@@ -58,6 +97,8 @@ def prepare_command(
         seed=seed,
         counts=Counts(company_copies, centre_copies, synthetic, faq, help_articles),
         files=EncoderFiles(settings.encoder, settings.compiled_dir),
+        augment=augment,
+        adversary=adversarial,
     )
     print(json.dumps(report, indent=1))
 
@@ -70,23 +111,41 @@ def answers_command(
     start: Annotated[
         Path | None, typer.Option(help="An adapter to go on from, instead of a new one.")
     ] = None,
+    replay: Annotated[
+        list[Path] | None, typer.Option(help="Rows of earlier data, mixed in by replay_share.")
+    ] = None,
     resume: Annotated[bool, typer.Option(help="Go on from the last checkpoint.")] = False,
     seed: Annotated[int | None, typer.Option(help="Overrides the recipe's seed.")] = None,
+    cpu: Annotated[bool, typer.Option("--cpu", help="Although there is a GPU.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """Train an adapter for the answer model."""
+    """Train an adapter for the answer model. With several GPUs: 'accelerate launch -m finetune
+    answers …'."""
     from chatbot.answering.base_model import prepare_base_model
     from finetune.answers import load_recipe, train_answers
     from finetune.answers_rows import read_rows
 
     recipe = load_recipe(config)
+    if resume and not out.exists():
+        raise BadInput(f"{out} does not exist: there is nothing to resume")
     rows, dev_rows = read_rows(data), read_rows(dev or [])
     base = prepare_base_model(_settings(data_dir))
     metrics = train_answers(
-        recipe, rows, out, base=base, dev=dev_rows, start=start, resume=resume, seed=seed
+        recipe,
+        rows,
+        out,
+        base=base,
+        dev=dev_rows,
+        replay=read_rows(replay or []),
+        start=start,
+        resume=resume,
+        seed=seed,
+        cpu=cpu,
     )
-    metrics.pop("losses")
-    print(json.dumps(metrics, indent=1))
+    if not metrics:
+        return  # another process of this run reports
+    curves = ("losses", "dev_losses", "learning_rates", "samples")
+    print(json.dumps({k: v for k, v in metrics.items() if k not in curves}, indent=1))
     print(f"written to {out}; serve it with 'python -m finetune promote {out} --as NAME'")
 
 
@@ -109,53 +168,6 @@ def evaluate_generation_command(
         lines = (json.dumps(answer, ensure_ascii=False) for answer in answers)
         out.write_text("\n".join(lines) + "\n", encoding="utf-8")
     print(json.dumps(result, indent=1))
-
-
-def promote_command(
-    adapter: Annotated[Path, typer.Argument(help="Folder that 'finetune answers' wrote.")],
-    version: Annotated[str, typer.Option("--as", help="Name of the version, never reused.")],
-    data_dir: DataDir = None,
-) -> None:
-    """Register an adapter and let the next start serve it."""
-    from chatbot.answering.base_model import prepare_base_model
-    from chatbot.answering.served import MANIFEST, AnswerRegistry
-
-    settings = _settings(data_dir)
-    manifest = adapter / MANIFEST
-    about = json.loads(manifest.read_text()) if manifest.exists() else {}
-    registry = AnswerRegistry.of(settings)
-    before = registry.aliases().get("serving")
-    about["replaced"] = before
-    registry.register(version, adapter, prepare_base_model(settings), about)
-    registry.point("serving", version)
-    print(f"serving: {version} (before: {before or 'the default adapter'})")
-
-
-def rollback_command(data_dir: DataDir = None) -> None:
-    """Serve again what the serving version replaced."""
-    from chatbot.answering.served import AnswerRegistry
-
-    registry = AnswerRegistry.of(_settings(data_dir))
-    serving = registry.aliases().get("serving")
-    if serving is None:
-        raise Conflict("the default adapter is serving; there is nothing to roll back to")
-    before = registry.manifest(serving).get("replaced")
-    registry.point("serving", before)
-    print(f"serving: {before or 'the default adapter'} (before: {serving})")
-
-
-def list_command(data_dir: DataDir = None) -> None:
-    """The registered versions, oldest first, with their aliases."""
-    from chatbot.answering.served import AnswerRegistry
-
-    registry = AnswerRegistry.of(_settings(data_dir))
-    aliases = registry.aliases()
-    for version in registry.versions():
-        names = ", ".join(sorted(alias for alias, name in aliases.items() if name == version))
-        rank = registry.manifest(version)["rank"]
-        print(f"{version}  rank {rank}{f'  ({names})' if names else ''}")
-    if not aliases.get("serving"):
-        print("the default adapter is serving")
 
 
 def _settings(data_dir: Path | None) -> Settings:

@@ -43,10 +43,16 @@ _WORD = re.compile(r"\w+")
 
 
 def centre_rows(
-    centre: Centre, encoder: TextEncoder, reranker: Reranker, rng: random.Random, name: str = ""
+    centre: Centre,
+    encoder: TextEncoder,
+    reranker: Reranker,
+    rng: random.Random,
+    name: str = "",
+    *,
+    noise: bool = True,
 ) -> list[AnswerRow]:
     """One row for each question, and some once more without what answers it. ``name`` is the
-    company of the instructions, by default an invented one."""
+    company of the instructions, by default an invented one; ``noise`` are typing errors."""
     company = name or rng.choice(COMPANIES)
     with TemporaryDirectory() as folder:
         store = SnapshotStore(Path(folder))
@@ -55,13 +61,13 @@ def centre_rows(
         rows = []
         for question in centre.questions:
             found = retriever.search_all(question.queries, PASSAGES, floor=False)
-            rows.append(_row(question, _with_answer(question, found, centre), company, rng))
+            rows.append(_row(question, _with_answer(question, found, centre), company, rng, noise))
             if question.evidence and rng.random() < TAKEN_AWAY:
                 sources = {article for article, _ in question.evidence}
                 found = retriever.search_all(question.queries, 3 * PASSAGES, floor=False)
                 others = [p for p in found if p.article not in sources][:PASSAGES]
                 silent = replace(question, answer="", evidence=(), kind="taken away")
-                rows.append(_row(silent, others, company, rng))
+                rows.append(_row(silent, others, company, rng, noise))
     return [row for row in rows if row is not None]
 
 
@@ -98,7 +104,7 @@ def focused_row(row: AnswerRow, reranker: Reranker) -> AnswerRow:
 
 
 def _row(
-    question: Question, found: Sequence[Passage], company: str, rng: random.Random
+    question: Question, found: Sequence[Passage], company: str, rng: random.Random, noise: bool
 ) -> AnswerRow | None:
     if rng.random() < SHUFFLED:
         found = rng.sample(found, len(found))
@@ -106,7 +112,8 @@ def _row(
     answer = ABSTENTION if not question.evidence else _marked(question, kept)
     if answer is None:
         return None
-    text = noisy(question.text, rng) if rng.random() < TYPED else question.text
+    typed = rng.random() < TYPED and noise
+    text = noisy(question.text, rng) if typed else question.text
     return AnswerRow(
         question=text,
         passages=_texts(shown),

@@ -11,6 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.errors import SetupError
+from finetune.answers_augment import adversarial, augmented
 from finetune.answers_focus import asked_of, centre_rows, focused_row
 from finetune.answers_rows import AnswerRow, data_digest, write_rows
 from finetune.answers_sources import article_rows, faq_groups, read_help_articles
@@ -45,13 +46,16 @@ def prepare_answers(
     counts: Counts | None = None,
     files: EncoderFiles | None = None,
     reranker: Path = DEFAULT,
+    augment: float = 0.0,
+    adversary: float = 0.0,
 ) -> dict[str, Any]:
     """Writes ``out`` (JSON lines in random order) and returns the data report; beside it
     ``*.dev.jsonl`` with the companies that nothing is trained on.
 
     ``company``: a folder with articles/ and questions/train.jsonl; the articles that
     questions/dev.jsonl and test.jsonl rest on are left out. ``data_root``: a folder with the
-    public FAQ and help sets, None for none.
+    public FAQ and help sets, None for none. ``augment`` and ``adversary`` are shares of further
+    rows (``answers_augment``).
     """
     counts = counts or Counts()
     files = files or EncoderFiles()
@@ -69,6 +73,7 @@ def prepare_answers(
     rows += [focused_row(row, judge) for row in _given(counts, data_root, seed)]
     if not rows:
         raise SetupError(f"no rows: {company} has no questions/train.jsonl and all counts are 0")
+    rows += [*augmented(rows, augment, seed), *adversarial(rows, adversary, seed)]
     rng.shuffle(rows)
     write_rows(out, rows)
     if not counts.centre_copies:

@@ -12,7 +12,7 @@ import re
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 from chatbot.answering.citations import split_marks
 from chatbot.answering.prompt import ABSTENTION, build_segments, encode, text_ids
@@ -111,6 +111,11 @@ def _row(line: str, where: str) -> AnswerRow:
         content: Any = json.loads(line)
     except json.JSONDecodeError as error:
         raise SetupError(f"{where}: not JSON ({error.msg}); one object a line is needed") from None
+    return parsed_row(content, where)
+
+
+def parsed_row(content: Any, where: str) -> AnswerRow:
+    """Raises SetupError naming the field of ``where`` that cannot be used."""
     if not isinstance(content, dict):
         raise SetupError(f"{where}: an object is needed, not {type(content).__name__}")
     for name in ("question", "answer"):
@@ -122,11 +127,12 @@ def _row(line: str, where: str) -> AnswerRow:
             for p in content.get("passages", ())
         )
         history = tuple(
-            HistoryMessage(m["role"], str(m["text"])) for m in content.get("history", ())
+            HistoryMessage(_role(m["role"]), str(m["text"])) for m in content.get("history", ())
         )
-    except (KeyError, TypeError, AttributeError) as error:
+    except (KeyError, TypeError, AttributeError, ValueError) as error:
         raise SetupError(
-            f"{where}: a passage needs 'text' and a history message 'role' and 'text' ({error})"
+            f"{where}: a passage needs 'text', a history message 'role' (customer, bot, person) "
+            f"and 'text' ({error})"
         ) from None
     row = AnswerRow(
         question=content["question"],
@@ -142,6 +148,12 @@ def _row(line: str, where: str) -> AnswerRow:
     if outside:
         raise SetupError(f"{where}: the answer cites [{outside[0]}] of {len(passages)} passages")
     return row
+
+
+def _role(name: str) -> Literal["customer", "bot", "person"]:
+    if name not in ("customer", "bot", "person"):
+        raise ValueError(f"role {name!r}")
+    return name  # type: ignore[return-value]
 
 
 def _named(text: str) -> list[int]:

@@ -25,7 +25,7 @@ WANTED: Final[dict[str, frozenset[ReasonCode]]] = {
     "toxicity": frozenset({ReasonCode.TOXIC, ReasonCode.THREAT}),
     "threat": frozenset({ReasonCode.THREAT, ReasonCode.TOXIC}),
     "injection": frozenset({ReasonCode.INJECTION}),
-    "crisis": frozenset({ReasonCode.CRISIS}),
+    "crisis": frozenset({ReasonCode.CRISIS, ReasonCode.CONCERN}),
     "promise": frozenset({ReasonCode.FORBIDDEN_PROMISE}),
 }
 """Which reasons count as having found a category. Another category only needs any reason."""

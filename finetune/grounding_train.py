@@ -10,12 +10,11 @@ from pathlib import Path
 from typing import Any
 
 import torch
-from torch import Tensor, nn
+from torch import nn
 
 from chatbot.safety.grounding_head import MAX_TOKENS
+from finetune.cross_encoder import CrossEncoder, resumed, save_checkpoint
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.lora import stored
-from knowledge_base.torch_forward import pair_pooled
 
 BATCH = 32
 LEARNING_RATE = 1e-3  # of the LoRA matrices and of the output vector
@@ -31,50 +30,6 @@ class Pair:
     claim: str
     evidence: str
     label: int
-
-
-class Adapted(nn.Module):
-    """A frozen linear layer beside a trained product of two small matrices (LoRA)."""
-
-    def __init__(self, linear: nn.Linear, rank: int, scale: float) -> None:
-        super().__init__()
-        self.linear, self.scale = linear, scale
-        self.down = nn.Parameter(torch.empty(rank, linear.in_features))
-        self.up = nn.Parameter(torch.zeros(linear.out_features, rank))
-        nn.init.kaiming_uniform_(self.down, a=math.sqrt(5))
-
-    def forward(self, inputs: Tensor) -> Tensor:
-        low = nn.functional.linear(inputs, self.down)
-        plain: Tensor = self.linear(inputs)
-        return plain + self.scale * nn.functional.linear(low, self.up)
-
-
-class CrossEncoder(nn.Module):
-    """The encoder with every linear layer of its blocks adapted, and one linear output on
-    first token and mean."""
-
-    def __init__(self, files: EncoderFiles, rank: int, alpha: int) -> None:
-        super().__init__()
-        self.encoder: Any = files.model().requires_grad_(False)
-        self.adapted: dict[str, Adapted] = {}
-        for name, layer in list(self.encoder.named_modules()):
-            if isinstance(layer, nn.Linear) and ".layer." in name:
-                parent, _, own = name.rpartition(".")
-                self.adapted[name] = Adapted(layer, rank, alpha / rank)
-                setattr(self.encoder.get_submodule(parent), own, self.adapted[name])
-        self.out = nn.Linear(2 * int(self.encoder.config.hidden_size), 1)
-
-    def forward(self, batch: Any) -> Tensor:
-        """Logits, shape (pairs,)."""
-        with torch.autocast("cpu", dtype=torch.bfloat16):
-            states = self.encoder(**batch).last_hidden_state
-        logits: Tensor = self.out(pair_pooled(states.float(), batch["attention_mask"])).squeeze(1)
-        return logits
-
-    def tensors(self) -> dict[str, Tensor]:
-        """What serving merges: ``<layer>.down``, ``<layer>.up`` and ``out``, fp16."""
-        adapter = {name: (layer.down, layer.up) for name, layer in self.adapted.items()}
-        return stored(adapter, torch.cat([self.out.weight[0], self.out.bias]))
 
 
 def train(
@@ -103,14 +58,8 @@ def train(
     optimiser = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.01)
     plan = [batch for epoch in range(epochs) for batch in _batches(pairs, seed + epoch)]
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _shape(len(plan)))
-    done = 0
     path = out / checkpoint
-    if resume and path.exists():
-        state = torch.load(path, weights_only=True)
-        model.load_state_dict(state["model"], strict=False)
-        optimiser.load_state_dict(state["optimiser"])
-        schedule.load_state_dict(state["schedule"])
-        done = state["done"]
+    done = resumed(path, model, optimiser, schedule) if resume else 0
     loss_of = nn.BCEWithLogitsLoss()
     model.train()
     for step in track(range(done, len(plan)), description="cross-encoder"):
@@ -124,14 +73,7 @@ def train(
         schedule.step()
         if step % CHECKPOINT_STEPS == CHECKPOINT_STEPS - 1:
             print(f"step {step + 1} of {len(plan)}, loss {loss.item():.3f}", flush=True)
-            trained = {n: p for n, p in model.named_parameters() if p.requires_grad}
-            state = {
-                "model": trained,
-                "optimiser": optimiser.state_dict(),
-                "schedule": schedule.state_dict(),
-                "done": step + 1,
-            }
-            torch.save(state, path)
+            save_checkpoint(path, model, optimiser, schedule, done=step + 1)
     path.unlink(missing_ok=True)
     return model.eval()
 

@@ -28,6 +28,9 @@ summary { cursor: pointer; font-weight: 600; margin-top: 2rem; }
 """
 
 
+COLOURS = ("#2471a3", "#ca6f1e", "#229954", "#7d3c98")
+
+
 @dataclass(frozen=True)
 class Section:
     """Rows of one table; the keys of the first row are its columns."""
@@ -38,8 +41,22 @@ class Section:
     folded: bool = False
 
 
+@dataclass(frozen=True)
+class Curve:
+    """Lines over the same x; each line is a name and its (x, y) points."""
+
+    heading: str
+    x: str
+    lines: Mapping[str, Sequence[tuple[float, float]]]
+
+
 def write_report(
-    path: Path, title: str, about: str, figures: Mapping[str, Any], sections: Sequence[Section]
+    path: Path,
+    title: str,
+    about: str,
+    figures: Mapping[str, Any],
+    sections: Sequence[Section],
+    curves: Sequence[Curve] = (),
 ) -> None:
     """``figures``: plain values become tiles, mappings a table of their own."""
     tiles = {name: value for name, value in figures.items() if not isinstance(value, Mapping)}
@@ -56,6 +73,7 @@ def write_report(
     for name, table in tables.items():
         rows = [{"": key, "value": value} for key, value in table.items()]
         parts.append(_section(Section(name, "", rows)))
+    parts += [_drawn(curve) for curve in curves]
     parts += [_section(section) for section in sections]
     page = (
         '<!doctype html><html lang="en"><meta charset="utf-8">'
@@ -64,6 +82,39 @@ def write_report(
     )
     path.parent.mkdir(parents=True, exist_ok=True)
     path.write_text(page, encoding="utf-8")
+
+
+def _drawn(curve: Curve) -> str:
+    """An SVG picture; lines without two points are left out."""
+    lines = {name: points for name, points in curve.lines.items() if len(points) > 1}
+    if not lines:
+        return ""
+    everything = [point for points in lines.values() for point in points]
+    xs, ys = zip(*everything, strict=True)
+    left, low = min(xs), min(0.0, *ys)
+    across, up = (max(xs) - left) or 1.0, (max(ys) - low) or 1.0
+    drawn = []
+    for number, (name, points) in enumerate(lines.items()):
+        colour = COLOURS[number % len(COLOURS)]
+        places = " ".join(
+            f"{60 + 620 * (x - left) / across:.1f},{220 - 200 * (y - low) / up:.1f}"
+            for x, y in points
+        )
+        drawn.append(
+            f'<polyline points="{places}" fill="none" stroke="{colour}" stroke-width="2"/>'
+            f'<text x="{70 + 160 * number}" y="14" fill="{colour}">{escape(name)}</text>'
+        )
+    axes = (
+        '<path d="M60 20V220H680" fill="none" stroke="currentColor" opacity=".5"/>'
+        f'<text x="54" y="26" text-anchor="end">{max(ys):.3g}</text>'
+        f'<text x="54" y="224" text-anchor="end">{low:.3g}</text>'
+        f'<text x="680" y="240" text-anchor="end">{escape(curve.x)} {max(xs):g}</text>'
+    )
+    picture = (
+        '<svg viewBox="0 0 700 250" font-size="12" fill="currentColor" role="img" '
+        f'aria-label="{escape(curve.heading)}">{axes}{"".join(drawn)}</svg>'
+    )
+    return f"<h2>{escape(curve.heading)}</h2>{picture}"
 
 
 def _section(section: Section) -> str:

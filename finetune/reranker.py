@@ -1,18 +1,19 @@
 """``python -m finetune reranker``: does this piece of a passage answer this question?
 
-A cross-encoder learns it from the sample company's train questions, from invented help centres
-and from public help texts. A quarter of the train questions, by article, is kept out of
-training: it gives the temperature, the weight beside the fused relevance, and the floor.
+Cross-encoders learn it from the sample company's train questions, from invented help centres
+and from public help texts: first the small one that judges every candidate, then (``--second``)
+the larger one that judges the best of them again. A quarter of the train questions, by article,
+is kept out of training: it gives the temperature, the weight beside the fused relevance, and the
+floor.
 """
 
 from __future__ import annotations
 
 import hashlib
 import json
-import random
 import shutil
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, replace
+from dataclasses import asdict, replace
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Annotated, Any
@@ -20,153 +21,149 @@ from typing import Annotated, Any
 import typer
 
 from chatbot.safety import grounding_head
-from finetune.centres import read_centres
 from finetune.reranker_card import write_card
 from finetune.reranker_measure import (
     WEIGHTS,
     Remembering,
     best_weight,
+    candidate_logits,
     floor_row,
     measured,
     mixed,
-    network_logits,
     platt,
+    probabilities,
     reciprocal_ranks,
     trade_off,
 )
-from finetune.reranker_rows import (
-    Group,
-    Judged,
-    judged_rows,
-    sample_chunks,
-    sample_groups,
-    sample_retriever,
-    sample_rows,
+from finetune.reranker_recipe import SECOND, Recipe, digest, phases_of_second, training_groups
+from finetune.reranker_rows import Judged, judged_rows, sample_retriever, sample_rows
+from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.reranker import (
+    DEFAULT,
+    MANIFEST,
+    SECOND_TENSORS,
+    TENSORS,
+    Manifest,
+    Reranker,
+    Stage,
+    read_manifest,
+    second_encoder,
 )
-from finetune.reranker_sources import centre_groups, dstc9, logingov, pseudo, synthetic
-from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
-from knowledge_base.reranker import DEFAULT, FORMAT, MANIFEST, TENSORS, Manifest, Reranker
 from knowledge_base.retriever import Retriever
 
 GROUNDING = Path(grounding_head.__file__).parent / "weights" / "grounding" / grounding_head.TENSORS
 """Where training begins: an adapter of the same shape that compares a claim with evidence."""
-METRICS = "metrics.json"
-
-
-@dataclass(frozen=True)
-class Recipe:
-    rank: int = 16
-    alpha: int = 32
-    seed: int = 7
-    sample_rounds: int = 3
-    """How often each train question is seen, each time worn differently."""
-    centre_rounds: int = 2
-    """The same for the questions of the invented help centres."""
-    units: int = 14
-    """Of one question in training; serving judges about 60."""
-    synthetic: int = 150
-    """Invented pages, about five questions each."""
-    dstc9: int = 700
-    pseudo: int = 70
-    """Questions made of the train articles, and as many of Login.gov's."""
+METRICS = ("metrics.json", "second-metrics.json")
+CARDS = ("card.md", "second-card.md")
+"""Of the first stage and of the second."""
 
 
 def train_reranker(
-    data_root: Path | None, out: Path, recipe: Recipe | None = None, start: Path | None = None
+    data_root: Path | None,
+    out: Path,
+    recipe: Recipe | None = None,
+    start: Path | None = None,
+    *,
+    second: bool = False,
 ) -> dict[str, Any]:
     """Trains, calibrates, measures on dev, writes all files; returns the figures.
 
-    ``start``: the tensors to begin from, by default the grounding head's. Raises SetupError for
-    missing data.
+    ``start``: the tensors to begin from, by default the grounding head's. ``second``: the second
+    stage; ``out`` must hold a first one, or the packaged one is copied there. An interrupted run
+    goes on. Raises SetupError for missing data.
     """
     from safetensors.torch import save_file
 
-    from finetune.reranker_train import train
+    from finetune.late_interaction import train_late_interaction
+    from finetune.reranker_train import train_cross_encoder
 
-    recipe = recipe or Recipe()
+    recipe = recipe or (SECOND if second else Recipe())
     out.mkdir(parents=True, exist_ok=True)
-    files = EncoderFiles()
-    encoder = TransformerEncoder(files)
+    encoder = TransformerEncoder(EncoderFiles())
+    files = second_encoder(encoder.files) if second else encoder.files
+    if second and not (out / MANIFEST).exists():
+        shutil.copytree(DEFAULT, out, dirs_exist_ok=True)
+    begin = None if second else start or GROUNDING
     judged = judged_rows(sample_rows("train"), encoder)
     learned = [one for one in judged if not one.held_out]
-    groups = training_groups(learned, data_root, encoder, recipe)
+    if second:
+        phases = phases_of_second(learned, data_root, encoder, recipe)
+    else:
+        phases = [training_groups(learned, data_root, encoder, recipe)]
+    groups = [group for phase in phases for group in phase]
     print(f"{sum(len(g.labels) for g in groups)} pairs of {len(groups)} questions", flush=True)
-    model = train(
-        groups,
-        files,
-        rank=recipe.rank,
-        alpha=recipe.alpha,
-        seed=recipe.seed,
-        start=start or GROUNDING,
-    )
-    save_file(model.tensors(), out / TENSORS)
+    if second:
+        save_file(
+            train_late_interaction(phases, files, recipe, out).tensors(), out / SECOND_TENSORS
+        )
+    else:
+        model = train_cross_encoder(groups, files, recipe, begin, out)
+        save_file(model.tensors(), out / TENSORS)
     held = [one for one in judged if one.held_out]
-    return finish(held, out, recipe, encoder, groups, start or GROUNDING)
+    facts = {
+        "recipe": asdict(recipe),
+        "begun_from": _begun_from(begin),
+        "data_sha256": digest(groups),
+        "questions": len(groups),
+        "pairs": sum(len(group.labels) for group in groups),
+    }
+    return finish(held, out, encoder, files, recipe, facts, second=second)
 
 
 def finish(
     held: Sequence[Judged],
     out: Path,
-    recipe: Recipe,
     encoder: TransformerEncoder,
-    groups: Sequence[Group],
-    start: Path = GROUNDING,
+    files: EncoderFiles,
+    recipe: Recipe,
+    facts: dict[str, Any],
+    *,
+    second: bool = False,
 ) -> dict[str, Any]:
-    """Calibrates the tensors that lie in ``out`` on the rows held out, and measures on dev."""
-    files = encoder.files
-    manifest = Manifest(
-        format=FORMAT, encoder=files.setting, encoder_digest=files.digest,
-        scale=recipe.alpha / recipe.rank, temperature=1.0, shift=0.0, weight=1.0, floor=0.0,
-        trade_off=(),
-    )  # fmt: skip
-    _write(out, manifest)
-    logits = network_logits(held, Reranker.load(out, files))
-    temperature, shift = platt(held, logits)
-    scores = {w: mixed(held, logits, temperature, shift, w) for w in WEIGHTS}
-    found = {w: reciprocal_ranks(held, own) for w, own in scores.items()}
-    ranks = {w: sum(own) / len(own) for w, own in found.items()}
-    tables = {w: trade_off(held, own) for w, own in scores.items()}
+    """Calibrates the tensors that lie in ``out`` on the rows held out, and measures on dev.
+
+    ``files`` are the stage's encoder, ``encoder`` the shared one; ``facts`` go into the figures.
+    """
+    stage = Stage(
+        encoder=files.setting, encoder_digest=files.digest, scale=recipe.alpha / recipe.rank
+    )
+    manifest = Manifest(first=stage)
+    if second:
+        manifest = read_manifest(out).model_copy(update={"second": stage})
+    manifest = _with(out, manifest, stage, second)
+    shared, stages = encoder.files, 2 if second else 1
+    calibration = platt(held, candidate_logits(held, Reranker.load(out, shared, stages=stages)))
+    stage = stage.model_copy(update=calibration)
+    manifest = _with(out, manifest, stage, second)
+    own = probabilities(held, Reranker.load(out, shared, stages=stages))
+    scores = {w: mixed(held, own, w) for w in WEIGHTS}
+    found = {w: reciprocal_ranks(held, ranked) for w, ranked in scores.items()}
+    ranks = {w: sum(ranked) / len(ranked) for w, ranked in found.items()}
+    tables = {w: trade_off(held, ranked) for w, ranked in scores.items()}
     silent = {w: floor_row(table)["unanswerable_silent"] for w, table in tables.items()}
     weight = best_weight(ranks, silent)
     table = tables[weight]
-    floor = floor_row(table)["floor"]
-    manifest = manifest.model_copy(
-        update={
-            "temperature": temperature, "shift": shift, "weight": weight, "floor": floor,
-            "trade_off": tuple(table),
-        }
-    )  # fmt: skip
-    _write(out, manifest)
+    chosen = {"weight": weight, "floor": floor_row(table)["floor"], "trade_off": tuple(table)}
+    _with(out, manifest, stage.model_copy(update=chosen), second)
     dev = sample_rows("dev")
     with TemporaryDirectory() as folder:
         plain = sample_retriever(encoder, Path(folder))
         before = measured(dev, plain)
-        judging = Retriever(plain.store, encoder, reranker=Remembering.load(out, files))
-        after = measured(dev, judging)
-    figures = {
-        "recipe": asdict(recipe),
+        judging = Remembering.load(out, shared, stages=stages)
+        after = measured(dev, Retriever(plain.store, encoder, reranker=judging))
+    figures = facts | {
         "encoder": files.setting,
         "encoder_digest": files.digest,
-        "begun_from": "the adapter of the grounding head"
-        if start == GROUNDING
-        else "a reranker that this command trained before (`--start`)",
-        "begun_from_sha256": hashlib.sha256(start.read_bytes()).hexdigest(),
-        "data_sha256": digest(groups),
-        "questions": len(groups),
-        "pairs": sum(len(group.labels) for group in groups),
         "held_out_rows": len(held),
         "held_out_mrr_by_weight": {str(w): round(mean, 4) for w, mean in ranks.items()},
         "held_out_silent_by_weight": {str(w): share for w, share in silent.items()},
-        "temperature": temperature,
-        "shift": shift,
-        "weight": weight,
-        "floor": floor,
-        "trade_off": table,
+        **calibration,
+        **chosen,
         "dev_before": before,
         "dev_after": after,
     }
-    (out / METRICS).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
-    write_card(out, figures)
+    (out / METRICS[second]).write_text(json.dumps(figures, indent=1) + "\n", "utf-8")
+    write_card(out / CARDS[second], figures, second=second)
     return figures
 
 
@@ -179,11 +176,17 @@ def reranker_command(
     start: Annotated[
         Path | None, typer.Option(help="Folder of a reranker to go on from; default: grounding's.")
     ] = None,
+    second: Annotated[
+        bool, typer.Option("--second", help="Train the second stage, the larger encoder.")
+    ] = False,
     install: Annotated[bool, typer.Option(help="Serve it from now on.")] = False,
 ) -> None:
     """Train the reranker: does this piece of a passage answer this question?"""
+    if second and start:
+        raise typer.BadParameter("--start is for the first stage only", param_hint="--start")
     begin = start / TENSORS if start else None
-    figures = train_reranker(data_root, out, replace(Recipe(), seed=seed), begin)
+    recipe = replace(SECOND if second else Recipe(), seed=seed)
+    figures = train_reranker(data_root, out, recipe, begin, second=second)
     for name, value in figures["dev_after"].items():
         print(f"{name:24} {figures['dev_before'][name]} -> {value}")
     if install:
@@ -191,29 +194,17 @@ def reranker_command(
     print(f"written to {DEFAULT if install else out}")
 
 
-def _write(out: Path, manifest: Manifest) -> None:
+def _with(out: Path, manifest: Manifest, stage: Stage, second: bool) -> Manifest:
+    """Written to ``out``: the manifest with this stage."""
+    manifest = manifest.model_copy(update={"second" if second else "first": stage})
     (out / MANIFEST).write_text(manifest.model_dump_json(indent=1) + "\n", "utf-8")
+    return manifest
 
 
-def training_groups(
-    learned: Sequence[Judged], data_root: Path | None, encoder: TextEncoder, recipe: Recipe
-) -> list[Group]:
-    """Without ``data_root`` the two public sets are left out, which is too little for serving."""
-    rng = random.Random(recipe.seed)
-    groups: list[Group] = []
-    for _ in range(recipe.sample_rounds):
-        groups += sample_groups(learned, rng, recipe.units)
-    centres = read_centres()
-    for _ in range(recipe.centre_rounds):
-        groups += centre_groups(centres, encoder, rng, recipe.units)
-    groups += synthetic(recipe.synthetic, rng)
-    named = {article for one in learned for article in one.row["articles"]}
-    groups += pseudo(sample_chunks(named), recipe.pseudo, encoder, rng)
-    if data_root is not None:
-        groups += dstc9(data_root, recipe.dstc9, rng)
-        groups += pseudo(logingov(data_root), recipe.pseudo, encoder, rng)
-    return groups
-
-
-def digest(groups: Sequence[Group]) -> str:
-    return hashlib.sha256("\n".join(map(repr, groups)).encode()).hexdigest()
+def _begun_from(start: Path | None) -> str:
+    if start is None:
+        return "the encoder as it is"
+    name = "the adapter of the grounding head"
+    if start != GROUNDING:
+        name = "a reranker that this command trained before (`--start`)"
+    return f"{name} (SHA-256 {hashlib.sha256(start.read_bytes()).hexdigest()[:16]})"

@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from finetune.reranker_rows import DAY, Judged
 from finetune.retrieval_eval import evaluate_retrieval
 from knowledge_base.query import search_queries
-from knowledge_base.reranker import DEPTH, Reranker, combine, place_of
+from knowledge_base.reranker import DEPTH, Reranker, combine, evidence, place_of
 from knowledge_base.retriever import Retriever
 from knowledge_base.units import units
 
@@ -64,50 +64,77 @@ def measured(rows: Sequence[dict[str, Any]], retriever: Retriever) -> dict[str, 
     return figures
 
 
-def network_logits(judged: Sequence[Judged], reranker: Reranker) -> list[NDArray[np.float64]]:
-    """For each row, those of the candidates that serving judges: of their best units."""
+def pairs_of(one: Judged) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
+    """The units that serving judges, as (place, text), and the place of each one's candidate."""
+    parts = [units(chunk.text) or (chunk.text,) for chunk in one.chunks[:DEPTH]]
+    pairs = [
+        (place_of(chunk.title, chunk.heading), unit)
+        for chunk, own in zip(one.chunks, parts, strict=False)
+        for unit in own
+    ]
+    return pairs, np.repeat(np.arange(len(parts)), [len(own) for own in parts])
+
+
+def candidate_logits(
+    judged: Sequence[Judged], reranker: Reranker
+) -> list[dict[int, tuple[float, ...]]]:
+    """For each row, by place, what the networks say of the best unit of each candidate that
+    reaches the last stage: that stage's logit first, then the first stage's."""
     found = []
     for one in judged:
-        parts = [units(chunk.text) or (chunk.text,) for chunk in one.chunks[:DEPTH]]
-        pairs = [
-            (place_of(chunk.title, chunk.heading), unit)
-            for chunk, own in zip(one.chunks, parts, strict=False)
-            for unit in own
-        ]
-        starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
-        found.append(np.maximum.reduceat(reranker.logits(one.query, pairs), starts))
+        pairs, owners = pairs_of(one)
+        if reranker.stages == 2:
+            order, logits = reranker.judged_twice(one.query, [evidence(*pair) for pair in pairs])
+        else:
+            order, logits = np.arange(len(pairs)), reranker.logits(one.query, pairs)[:, None]
+        best: dict[int, tuple[float, ...]] = {}
+        for place, own in zip(owners[order].tolist(), logits.tolist(), strict=True):
+            best[place] = max(tuple(own), best.get(place, ()))
+        found.append(best)
     return found
 
 
-def platt(judged: Sequence[Judged], logits: Sequence[NDArray[np.float64]]) -> tuple[float, float]:
-    """Temperature and shift that fit the labels best (Platt 1999)."""
+def platt(
+    judged: Sequence[Judged], logits: Sequence[dict[int, tuple[float, ...]]]
+) -> dict[str, float]:
+    """What turns logits into probabilities that fit the labels best (Platt 1999): temperature,
+    shift and, of two stages, the weight of the first beside the second."""
     from sklearn.linear_model import LogisticRegression
 
     pairs = [
-        (logit, label)
-        for one, own in zip(judged, logits, strict=True)
-        for logit, label in zip(own, one.labels[:DEPTH], strict=True)
-        if label is not None
+        (own, one.labels[place])
+        for one, known in zip(judged, logits, strict=True)
+        for place, own in known.items()
+        if one.labels[place] is not None
     ]
-    model = LogisticRegression(C=10.0).fit([[p[0]] for p in pairs], [p[1] for p in pairs])
-    return round(1 / max(float(model.coef_[0, 0]), 0.05), 4), round(float(model.intercept_[0]), 4)
+    model = LogisticRegression(C=10.0).fit([p[0] for p in pairs], [p[1] for p in pairs])
+    slope, *others = model.coef_[0].tolist()
+    slope = max(slope, 0.05)
+    return {
+        "temperature": round(1 / slope, 4),
+        "shift": round(float(model.intercept_[0]), 4),
+        "beside": round(max(others[0], 0.0) / slope, 4) if others else 0.0,
+    }
+
+
+def probabilities(judged: Sequence[Judged], reranker: Reranker) -> list[NDArray[np.float32]]:
+    """Of each row's candidates: what serving takes from the reranker."""
+    found = []
+    for one in judged:
+        pairs, owners = pairs_of(one)
+        scores = reranker.score(one.query, pairs)
+        starts = np.flatnonzero(np.diff(owners, prepend=-1))
+        found.append(np.maximum.reduceat(scores, starts))
+    return found
 
 
 def mixed(
-    judged: Sequence[Judged],
-    logits: Sequence[NDArray[np.float64]],
-    temperature: float,
-    shift: float,
-    weight: float,
+    judged: Sequence[Judged], scores: Sequence[NDArray[np.float32]], weight: float
 ) -> list[NDArray[np.float32]]:
     """Combined probabilities of each row's candidates."""
     return [
-        combine(
-            (1 / (1 + np.exp(-(own / temperature + shift)))).astype(np.float32),
-            np.array(one.relevance[:DEPTH], np.float32),
-            weight,
-        )
-        for one, own in zip(judged, logits, strict=True)
+        combine(own, np.array(one.relevance[:DEPTH], np.float32), weight)
+        for one, own in zip(judged, scores, strict=True)
     ]
 
 

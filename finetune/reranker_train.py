@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import random
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,61 +12,94 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finetune.grounding_train import CrossEncoder
+from finetune.cross_encoder import CrossEncoder, resumed, save_checkpoint
+from finetune.reranker_recipe import Recipe
 from finetune.reranker_rows import Group
 from knowledge_base.encoder import EncoderFiles
 from knowledge_base.lora import adapter_of, read_tensors
 from knowledge_base.reranker import MAX_TOKENS
 
-PAIRS = 36  # in a batch, about
-LEARNING_RATE = 8e-4
 WARM_UP = 0.06
 SMOOTHING = 0.03
 LISTWISE = 0.5  # weight of the loss over the passages of one question
 REPORT_STEPS = 50
+CHECKPOINT_STEPS = 200
+CHECKPOINT = "checkpoint.pt"
 PARTS = 3  # a batch is padded in so many parts
 
 
-def train(
+Logits = Callable[[Sequence[Group]], Tensor]
+"""From a batch to the logits of all its passages, one group after the other."""
+
+
+def train_cross_encoder(
     groups: Sequence[Group],
     files: EncoderFiles,
-    *,
-    rank: int,
-    alpha: int,
-    seed: int,
+    recipe: Recipe,
     start: Path | None = None,
+    out: Path | None = None,
 ) -> CrossEncoder:
-    """One pass over the groups. ``start`` is a tensors file of the grounding head.
-
-    The loss is binary cross-entropy (for probabilities) and, where a group has an answer, the
-    negative logarithm of the share that the answers have of the group's softmax (for order).
-    """
-    from rich.progress import track
-
-    torch.manual_seed(seed)
-    model = CrossEncoder(files, rank, alpha)
+    """The first stage. ``start`` is a tensors file to begin from; ``out`` as in ``train``."""
+    torch.manual_seed(recipe.seed)
+    model = CrossEncoder(files, recipe.rank, recipe.alpha)
     if start is not None:
         begin_from(model, start)
     tokenizer = files.tokenizer()
-    weights = [p for p in model.parameters() if p.requires_grad]
-    optimiser = torch.optim.AdamW(weights, lr=LEARNING_RATE, weight_decay=0.01)
-    plan = _batches(groups, seed)
+    rates = [{"params": trained(model), "lr": recipe.learning_rate}]
+    train(model, rates, [groups], lambda batch: logits_of(model, tokenizer, batch), recipe, out)
+    return model
+
+
+def train(
+    model: nn.Module,
+    rates: list[dict[str, Any]],
+    phases: Sequence[Sequence[Group]],
+    logits: Logits,
+    recipe: Recipe,
+    out: Path | None = None,
+) -> None:
+    """One pass over the groups of each phase, one phase after the other.
+
+    ``rates``: the optimiser's groups of parameters; ``out``: a folder for checkpoints, from which
+    an interrupted run goes on. The loss is binary cross-entropy (for probabilities) and, where a
+    group has an answer, the negative logarithm of the share that the answers have of the group's
+    softmax (for order).
+    """
+    from rich.progress import track
+
+    weights = trained(model)
+    optimiser = torch.optim.AdamW(rates, weight_decay=0.01)
+    plan = [
+        batch
+        for n, phase in enumerate(phases)
+        for batch in _batches(phase, recipe.seed + n, recipe.batch)
+    ]
     schedule = torch.optim.lr_scheduler.LambdaLR(optimiser, _shape(len(plan)))
+    path = out / CHECKPOINT if out else None
+    done = resumed(path, model, optimiser, schedule) if path else 0
     model.train()
     total = 0.0
-    for step, batch in enumerate(track(plan, description="reranker"), 1):
-        found = logits_of(model, tokenizer, batch)
-        loss: Any = loss_of(found, batch)
+    for step in track(range(done, len(plan)), description="reranker"):
+        batch = plan[step]
+        loss: Any = loss_of(logits(batch), batch)
         optimiser.zero_grad()
         loss.backward()
         nn.utils.clip_grad_norm_(weights, 1.0)
         optimiser.step()
         schedule.step()
         total += loss.item()
-        if step % REPORT_STEPS == 0:
-            print(f"step {step} of {len(plan)}, loss {total / REPORT_STEPS:.3f}", flush=True)
+        if (step + 1) % REPORT_STEPS == 0:
+            print(f"step {step + 1} of {len(plan)}, loss {total / REPORT_STEPS:.3f}", flush=True)
             total = 0.0
-    return model.eval()
+        if path and (step + 1) % CHECKPOINT_STEPS == 0:
+            save_checkpoint(path, model, optimiser, schedule, done=step + 1)
+    if path:
+        path.unlink(missing_ok=True)
+    model.eval()
+
+
+def trained(model: nn.Module) -> list[nn.Parameter]:
+    return [weight for weight in model.parameters() if weight.requires_grad]
 
 
 def begin_from(model: CrossEncoder, path: Path) -> None:
@@ -127,7 +160,7 @@ def by_length(lengths: Sequence[int], parts: int) -> list[list[int]]:
     return [part.tolist() for part in np.array_split(order, parts) if len(part)]
 
 
-def _batches(groups: Sequence[Group], seed: int) -> list[list[Group]]:
+def _batches(groups: Sequence[Group], seed: int, pairs: int) -> list[list[Group]]:
     """Groups of like length together: little padding. The batches are in random order."""
     rng = random.Random(seed)
     order = list(groups)
@@ -138,7 +171,7 @@ def _batches(groups: Sequence[Group], seed: int) -> list[list[Group]]:
         batch: list[Group] = []
         for group in part:
             batch.append(group)
-            if sum(len(g.labels) for g in batch) >= PAIRS:
+            if sum(len(g.labels) for g in batch) >= pairs:
                 batches.append(batch)
                 batch = []
         if batch:

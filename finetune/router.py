@@ -40,6 +40,7 @@ from knowledge_base.encoder import EncoderFiles
 from knowledge_base.torch_forward import TorchForward
 
 ENTITIES_ALONE = "message"  # the one intent of a router trained on entities without intents
+SMALL_ROWS = 3000  # below it the held-out rows are learnt too, in a second run: it takes minutes
 PREDICT_ROWS = 256  # rows a call while measuring: bounds memory
 
 Report = Callable[[str], None]
@@ -100,10 +101,10 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
     )
     manifest = _manifest(config, data, labels, calibration)
     held_out: list[Prediction] = []
-    if trainer.few_shot and config.eval is None:
+    if len(train) < SMALL_ROWS and config.eval is None:
         # before the held-out rows are learnt: figures on learnt rows would say nothing
         held_out = predict_rows(_in_memory(trainer, manifest, index), dev)
-        report("few examples: trained once more with the held-out rows among them")
+        report("a small file: trained once more with the held-out rows among them")
         train = (*train, *dev)
         trainer = Trainer(
             config,

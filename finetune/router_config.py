@@ -36,7 +36,7 @@ class RouterConfig(BaseModel):
     head_learning_rate: float = Field(default=5e-3, gt=0)
     average_decay: float = Field(default=0.998, ge=0, lt=1)  # of the weights that are kept
     epochs: int = Field(default=6, ge=1)
-    min_steps: int = Field(default=800, ge=0)  # few-shot sets get more epochs, up to 15
+    min_steps: int = Field(default=1200, ge=0)  # small sets get more epochs, up to 25
     time_budget_minutes: float = Field(default=20.0, gt=0)  # fewer epochs where the machine is slow
     patience: int = Field(default=3, ge=1)  # epochs without a better dev score
     batch_size: int = Field(default=32, ge=2)

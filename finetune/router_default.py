@@ -23,8 +23,8 @@ from chatbot.routing.model import DEFAULT_WEIGHTS
 OWN = Path(__file__).parent / "data" / "router"
 BITEXT_PER_INTENT = 10  # with 30 a frozen-vector baseline lost 3 points on our dev rows
 CLINC_PER_INTENT = 4
-OUT_OF_SCOPE_PER_LABEL = 2  # of about 120 labels: as many as our own out-of-scope rows
-OUT_OF_SCOPE_MIXED = 60  # of the set's own out-of-scope rows
+NLUPP_PER_INTENT = 12
+OUT_OF_SCOPE_PER_LABEL = 4  # of about 120 labels
 CURRENCY_SIGNS = "$€£"
 
 
@@ -41,11 +41,17 @@ def assemble_default(data_root: Path | None, seed: int) -> DefaultRows:
 
     Raises SetupError when the public sets are not below ``data_root``.
     """
-    needed = ("bitext_intent_ner/train.csv", "clinc150/train.csv", "clinc150/oos_train.csv")
+    needed = (
+        "bitext_intent_ner/train.csv",
+        "clinc150/train.csv",
+        "clinc150/oos_train.csv",
+        "nlupp/banking.jsonl",
+        "nlupp/hotels.jsonl",
+    )
     if data_root is None or not all((data_root / name).is_file() for name in needed):
         raise SetupError(
             f"--default needs --data-root: a folder with {', '.join(needed)} (data sets Bitext "
-            "customer support intents and CLINC150)"
+            "customer support intents, CLINC150 and NLU++)"
         )
     mapping = tomllib.loads((OWN / "mapping.toml").read_text(encoding="utf-8"))
     rng = random.Random(seed)
@@ -54,6 +60,7 @@ def assemble_default(data_root: Path | None, seed: int) -> DefaultRows:
     own = len(rows)
     rows += (bitext := _bitext(data_root, mapping, rng))
     rows += (clinc := _clinc(data_root, mapping["clinc150"], rng))
+    rows += (nlupp := _nlupp(data_root, mapping, rng))
     train = Path(tempfile.mkdtemp(prefix="router-")) / "train.jsonl"
     train.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
     train.with_name("SOURCES.md").write_text(
@@ -63,6 +70,7 @@ def assemble_default(data_root: Path | None, seed: int) -> DefaultRows:
 | {own} | the project's own messages (`finetune/data/router`) | Apache-2.0 |
 | {len(bitext)} | Bitext customer support intents | CDLA-Sharing-1.0 |
 | {len(clinc)} | CLINC150 | CC-BY-3.0 |
+| {len(nlupp)} | NLU++ | CC-BY-4.0 |
 
 Labels are mapped by `finetune/data/router/mapping.toml`; the dev rows are the project's own.
 """,
@@ -106,8 +114,26 @@ def _clinc(root: Path, mapping: dict[str, Any], rng: random.Random) -> list[dict
     return [
         *_draw(inside, CLINC_PER_INTENT, rng),
         *_draw(outside, OUT_OF_SCOPE_PER_LABEL, rng),
-        *rng.sample(mixed, min(OUT_OF_SCOPE_MIXED, len(mixed))),
+        *mixed,
     ]
+
+
+def _nlupp(root: Path, mapping: dict[str, Any], rng: random.Random) -> list[dict[str, Any]]:
+    groups: dict[str, list[dict[str, Any]]] = defaultdict(list)
+    labels = mapping["nlupp_entities"]
+    for name in ("banking", "hotels"):
+        for line in (root / "nlupp" / f"{name}.jsonl").read_text("utf-8").splitlines():
+            record = json.loads(line)
+            intent = mapping["nlupp"].get("+".join(sorted(record["intents"])))
+            if intent is None:
+                continue
+            entities = [
+                {"start": s["start"], "end": s["end"], "label": labels[s["slot"]]}
+                for s in record["slots"]
+                if s["slot"] in labels
+            ]
+            groups[intent].append({"text": record["text"], "intent": intent, "entities": entities})
+    return _draw(groups, NLUPP_PER_INTENT, rng)
 
 
 def _draw(

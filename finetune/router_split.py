@@ -8,12 +8,16 @@ from collections.abc import Sequence
 
 from finetune.router_data import RouterRow
 
+HELD_OUT_ROWS = 500  # are enough to calibrate on; of a large file the rest had better be learnt
+
 
 def hold_out(
     rows: Sequence[RouterRow], share: float, seed: int
 ) -> tuple[tuple[RouterRow, ...], tuple[RouterRow, ...]]:
-    """A share of each intent's rows; an intent always keeps at least one for training."""
+    """A share of each intent's rows, or less than that of a large file; an intent always keeps
+    at least one for training."""
     rng = random.Random(seed)
+    share = min(share, HELD_OUT_ROWS / len(rows))
     groups: dict[tuple[str, ...], list[RouterRow]] = defaultdict(list)
     for row in rows:
         groups[row.intents[:1]].append(row)

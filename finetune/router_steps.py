@@ -12,6 +12,7 @@ from typing import Any
 
 import torch
 from torch import Tensor, nn
+from torch.nn import functional
 
 from finetune.router_batches import Labels
 from finetune.router_data import RouterRow
@@ -72,6 +73,26 @@ def add_adapter(encoder: Any, rank: int) -> Any:
         # peft 0.21 still reads a property that transformers 5.23 has renamed
         warnings.filterwarnings("ignore", ".*is_gradient_checkpointing", FutureWarning)
         return get_peft_model(encoder, config)
+
+
+@torch.no_grad()
+def start_at_means(
+    head: nn.Linear, vectors: Tensor, rows: Sequence[RouterRow], labels: Labels
+) -> None:
+    """Each intent's direction starts at its mean vector: few-shot sets are good at once.
+
+    ``vectors`` are the rows', shape (rows, hidden), of length 1.
+    """
+    for place, name in enumerate(labels.outputs):
+        members = torch.tensor([name in row.intents for row in rows])
+        if not members.any():
+            continue  # all its rows are held out
+        mean = functional.normalize(vectors[members].mean(0), dim=0)
+        head.weight[place] = mean
+        if labels.multi_label and not members.all():
+            # halfway between those that have the intent and those that have not
+            cosines = vectors @ mean
+            head.bias[place] = -(cosines[members].mean() + cosines[~members].mean()) / 2
 
 
 def class_weights(rows: Sequence[RouterRow], labels: Labels) -> Tensor:

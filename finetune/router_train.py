@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import copy
-import hashlib
 import math
 import random
 import time
@@ -14,7 +13,6 @@ from typing import Any
 
 import numpy as np
 import torch
-from numpy.typing import NDArray
 from rich.console import Console
 from rich.progress import track
 from torch import Tensor
@@ -25,6 +23,7 @@ from chatbot.routing.network import RouterNetwork
 from chatbot.routing.tags import IGNORED, tag_count
 from chatbot.routing.tokens import Tokens
 from finetune.router_batches import Batch, Labels, epoch
+from finetune.router_checkpoint import Checkpoint
 from finetune.router_config import RouterConfig
 from finetune.router_data import RouterRow
 from finetune.router_metrics import f1
@@ -35,10 +34,12 @@ from finetune.router_steps import (
     class_weights,
     fast_bfloat16,
     stalled,
+    start_at_means,
 )
 from knowledge_base.encoder import EncoderFiles
 
-MAX_EPOCHS = 15  # few-shot sets are repeated up to this often
+MAX_EPOCHS = 25  # small sets are repeated up to this often
+PATIENT_SHARE = 3  # a third of the epochs may bring nothing: the last, small steps often do
 GRADIENT_NORM = 1.0
 STDERR = Console(stderr=True)
 
@@ -70,7 +71,8 @@ class Trainer:
         report: Report,
     ) -> None:
         self.config, self.train, self.dev, self.labels = config, train, dev, labels
-        self.checkpoint, self.report = checkpoint, report
+        self.checkpoint = Checkpoint(checkpoint, config, (*train, *dev))
+        self.report = report
         torch.manual_seed(config.seed)
         files = EncoderFiles(config.encoder)
         self.tokens = Tokens(files)
@@ -82,8 +84,9 @@ class Trainer:
             tag_count(labels.entities),
             config.scale,
         )
-        self.frozen = self._start_at_class_means()
+        self.frozen = self.outputs(train, exact=False).vectors
         """Vectors of the training rows before training, shape (rows, hidden)."""
+        start_at_means(self.network.intent, torch.from_numpy(self.frozen), train, labels)
         self.network.encoder = add_adapter(encoder, config.lora_rank)
         self.average = WeightAverage(self.network, config.average_decay)
         self.class_weights = class_weights(train, labels)
@@ -97,18 +100,17 @@ class Trainer:
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate)
         history: list[dict[str, float]] = []
         best = self._weights()
-        if config.resume and self.checkpoint.exists():
-            state = torch.load(self.checkpoint, weights_only=True)
-            if state["key"] == self._key():
-                self._restore(state["weights"])
-                self.average.load(state["average"])
-                optimizer.load_state_dict(state["optimizer"])
-                schedule.load_state_dict(state["schedule"])
-                history, best = state["history"], state["best"]
-                self.report(f"resuming after epoch {len(history)}")
-            else:
-                self.report("the checkpoint belongs to another recipe or other rows; starting anew")
-        while self.few_shot or not stalled(history, config.patience):
+        state = self._checkpointed() if config.resume else None
+        if state is not None:
+            self._restore(state["weights"])
+            self.average.load(state["average"])
+            optimizer.load_state_dict(state["optimizer"])
+            schedule.load_state_dict(state["schedule"])
+            history, best = state["history"], state["best"]
+            self.report(f"resuming after epoch {len(history)}")
+        while self.few_shot or not stalled(
+            history, max(config.patience, plan.epochs // PATIENT_SHARE)
+        ):
             if plan.shorten([h["seconds"] for h in history]):
                 self.report(f"{plan.epochs} epochs fit into {config.time_budget_minutes:g} minutes")
             if len(history) >= plan.epochs:
@@ -126,7 +128,16 @@ class Trainer:
                 f"epoch {len(history)}/{plan.epochs}: loss {loss:.3f}, dev intents "
                 f"{figures['intent']:.4f}, dev entities {figures['entity']:.4f}, {seconds:.0f} s"
             )
-            self._save(optimizer, schedule, history, best)
+            self.checkpoint.write(
+                {
+                    "weights": self._weights(),
+                    "optimizer": optimizer.state_dict(),
+                    "schedule": schedule.state_dict(),
+                    "average": self.average.state(),
+                    "history": history,
+                    "best": best,
+                }
+            )
         self._restore(best)
         self.network.eval()
         return Trained(self.network, self.tokens, self.labels, tuple(history))
@@ -208,17 +219,6 @@ class Trainer:
         entity = f1(hits, sum(map(len, found)) - hits, sum(map(len, gold)) - hits)
         return {"intent": intent, "entity": entity if self.labels.entities else 0.0}
 
-    def _start_at_class_means(self) -> NDArray[np.float32]:
-        """Each intent's direction starts at its mean vector: few-shot sets are good at once.
-        Returns the vectors."""
-        outputs = self.outputs(self.train, exact=False)
-        vectors = torch.from_numpy(outputs.vectors)
-        for place, name in enumerate(self.labels.outputs):
-            members = torch.tensor([name in r.intents for r in self.train])
-            mean = functional.normalize(vectors[members].mean(0), dim=0)
-            self.network.intent.weight.data[place] = mean
-        return outputs.vectors
-
     def _optimizer(self) -> torch.optim.AdamW:
         adapter = [p for p in self.network.encoder.parameters() if p.requires_grad]
         heads = [p for n, p in self.network.named_parameters() if not n.startswith("encoder.")]
@@ -254,26 +254,9 @@ class Trainer:
     def _restore(self, weights: dict[str, Tensor]) -> None:
         self.network.load_state_dict(weights, strict=False)
 
-    def _save(self, optimizer: Any, schedule: Any, history: Any, best: Any) -> None:
-        self.checkpoint.parent.mkdir(parents=True, exist_ok=True)
-        fresh = self.checkpoint.with_suffix(".new")
-        torch.save(
-            {
-                "key": self._key(),
-                "weights": self._weights(),
-                "optimizer": optimizer.state_dict(),
-                "schedule": schedule.state_dict(),
-                "average": self.average.state(),
-                "history": history,
-                "best": best,
-            },
-            fresh,
-        )
-        fresh.rename(self.checkpoint)
-
-    def _key(self) -> str:
-        recipe = self.config.model_dump_json(
-            exclude={"resume", "out", "train", "eval", "command", "time_budget_minutes"}
-        )
-        rows = "\n".join(f"{r.text}\t{r.intents}\t{r.entities}" for r in (*self.train, *self.dev))
-        return hashlib.sha256(f"{recipe}\n{rows}".encode()).hexdigest()
+    def _checkpointed(self) -> dict[str, Any] | None:
+        try:
+            return self.checkpoint.read()
+        except KeyError:
+            self.report("the checkpoint belongs to another recipe or other rows; starting anew")
+            return None

@@ -22,14 +22,15 @@ from chatbot.safety.injection import about_a_model, injection_marker
 from chatbot.safety.views import scoring_views
 from chatbot.types import Tone
 from finetune.screen_data import ARTICLE, DATA, Row, read_rows
-from finetune.screen_report import HARD, ORDINARY, TONES, Scored, card, report
+from finetune.screen_report import ORDINARY, TONES, Scored, card, report
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 
 HASHED_WEIGHT: Final = 1.5  # of 1, 1.5 and 2 the best on dev
-STRENGTH: Final = {"injection": 5.0, "crisis": 20.0, "tone": 2.0}  # inverse of L2, best on dev
+STRENGTH: Final = {"injection": 5.0, "crisis": 8.0, "tone": 2.0}  # inverse of L2, best on dev
 FALSE_ALARMS: Final = {
-    "injection": (0.015, ORDINARY | HARD),  # promised are 2% with hard negatives
-    "crisis": (0.009, ORDINARY),  # promised is 1% of ordinary messages
+    "injection": (0.015, ORDINARY),  # promised are 2% of support questions
+    "crisis": (0.004, ORDINARY),  # an ordinary question answered by the crisis text is absurd
+    "concern": (0.02, ORDINARY),  # a person looks: a miss is worse than a look too many
 }
 """On dev, and of which rows."""
 PASSAGE_MARGIN: Final = 0.1  # above the worst score of an honest article on dev
@@ -59,6 +60,7 @@ def train_screen(
     thresholds = {
         "injection": _at_false_alarms(scored, "injection"),
         "crisis": _at_false_alarms(scored, "crisis"),
+        "concern": _at_false_alarms(scored, "concern"),
         "threatening": _at_precision(scored),
         "passage": _above_articles(scored),
     }
@@ -128,6 +130,7 @@ def score(heads: Heads, rows: Sequence[Row], encoder: TextEncoder) -> list[Score
 def _at_false_alarms(scored: Sequence[Scored], head: str) -> float:
     """The lowest threshold at which at most FALSE_ALARMS of harmless dev rows are flagged."""
     rate, sources = FALSE_ALARMS[head]
+    head = {"concern": "crisis"}.get(head, head)
     found = sorted(
         getattr(s, head)
         for s in scored

@@ -1,8 +1,9 @@
 """Rows for the heads of the screen, from this project's own files, with their split.
 
-``injection_dev`` and the router's dev file are test rows; where a file has no split, a hash of
-the text parts it (a fifth dev, a fifth test). Rows of ``screen/more_train`` and of the contrast
-files only train.
+``injection_dev`` and the router's dev file are test rows; the files of families name their own
+split, by family, so that what is tested is a kind of attack that no weight has seen; where a file
+has no split, a hash of the text parts it (a fifth dev, a fifth test). Rows of
+``screen/more_train`` and of the contrast files only train.
 """
 
 from __future__ import annotations
@@ -25,6 +26,8 @@ UNLABELLED: Final = frozenset({"out_of_scope", "product_safety", "legal_threat"}
 """Intents whose rows may hold what the heads look for, and nobody has labelled them for it."""
 PLAINLY_CALM: Final = frozenset({"product_info", "product_availability", "store_info", "greeting"})
 ARTICLE: Final = "article"
+ORDINARY_QUESTIONS: Final = frozenset({"answer", "clarify", "abstain"})
+"""What is expected of a sample question that nobody needs to look at."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,6 +40,8 @@ class Row:
     crisis: int | None = None
     tone: Tone | None = None
     source: str = ""
+    family: str = ""
+    """Rows of one family share an idea; a family lies on one side of the split."""
 
 
 def read_rows(data_dir: Path, articles: Path | None = SAMPLE_COMPANY / "articles") -> list[Row]:
@@ -48,9 +53,11 @@ def read_rows(data_dir: Path, articles: Path | None = SAMPLE_COMPANY / "articles
     rows = [
         *_injection_rows(safety),
         *_more_injection_rows(screen),
+        *_family_rows(screen),
         *_tone_rows(safety),
         *_more_rows(screen),
         *_router_rows(data_dir / "router"),
+        *(_question_rows(articles.parent / "questions") if articles is not None else ()),
         *(_article_rows(articles) if articles is not None else ()),
     ]
     for row in _read(safety / "crisis.jsonl"):
@@ -76,6 +83,15 @@ def _more_injection_rows(screen: Path) -> Iterator[Row]:
         yield Row(row["text"], _split(row["text"]), injection=row["injection"], source=row["kind"])
 
 
+def _family_rows(screen: Path) -> Iterator[Row]:
+    """A message of somebody in danger, and one that only sounds so, is no attack on the bot."""
+    for row in _read(screen / "injection_families.jsonl"):
+        yield Row(row["text"], row["split"], row["label"], None, None, row["kind"], row["family"])
+    for row in _read(screen / "crisis_families.jsonl"):
+        attack = 0 if row["split"] == "train" else None
+        yield Row(row["text"], row["split"], attack, row["label"], None, row["kind"], row["family"])
+
+
 def _tone_rows(safety: Path) -> Iterator[Row]:
     for row in _read(safety / "tone.jsonl"):
         yield Row(row["text"], _split(row["text"]), tone=Tone(row["tone"]), source="tone")
@@ -99,6 +115,14 @@ def _router_rows(folder: Path) -> Iterator[Row]:
             tone = Tone.CALM if row["intent"] in PLAINLY_CALM and split == "train" else None
             where = "dev" if split == "train" and _bucket(row["text"]) == 0 else split
             yield Row(row["text"], where, 0, 0, tone if where == "train" else None, "router")
+
+
+def _question_rows(folder: Path) -> Iterator[Row]:
+    """Questions about the articles, which a shop's customers ask every day."""
+    for split in ("train", "dev", "test"):
+        for row in _read(folder / f"{split}.jsonl"):
+            if row["expect"] in ORDINARY_QUESTIONS:
+                yield Row(row["question"], split, 0, 0, source="question")
 
 
 def _article_rows(folder: Path) -> Iterator[Row]:

@@ -12,7 +12,7 @@ from chatbot.types import Tone
 from finetune.screen_data import ARTICLE, Row
 
 TONES: Final = tuple(Tone)
-ORDINARY: Final = frozenset({"legit", "router", "ordinary"})
+ORDINARY: Final = frozenset({"legit", "router", "ordinary", "question"})
 HARD: Final = frozenset({"hard_negative", "none"})
 FOR_PASSAGES: Final = frozenset({"passage_injection", "quoted_article", "fake_tool_output"})
 """Kinds of attack that are written into articles."""
@@ -38,6 +38,8 @@ def report(scored: Sequence[Scored], thresholds: dict[str, float]) -> dict[str, 
         document[split] = {
             "injection": _binary(part, "injection", "marker", thresholds["injection"]),
             "crisis": _binary(part, "crisis", "alarm", thresholds["crisis"]),
+            "concern": _binary(part, "crisis", "alarm", thresholds["concern"]),
+            "unseen": _unseen(part, thresholds),
             "tone": _tones(part),
             "passages": _passages(part, thresholds["passage"]),
         }
@@ -66,6 +68,16 @@ def _binary(part: Sequence[Scored], head: str, rule: str, threshold: float) -> d
         "recall_by_kind": {
             kind: _rate(flagged(s) for s in attacks if s.row.source == kind) for kind in kinds
         },
+    }
+
+
+def _unseen(part: Sequence[Scored], thresholds: dict[str, float]) -> dict[str, Any]:
+    """The same on families of messages of which no row was trained on."""
+    rows = [s for s in part if s.row.family]
+    return {
+        "injection": _binary(rows, "injection", "marker", thresholds["injection"]),
+        "crisis": _binary(rows, "crisis", "alarm", thresholds["crisis"]),
+        "concern": _binary(rows, "crisis", "alarm", thresholds["concern"]),
     }
 
 
@@ -126,16 +138,20 @@ def card(metrics: dict[str, Any], seed: int) -> str:
         "| | found | false alarms on support messages | on hard negatives | on both |",
         "|---|---|---|---|---|",
     ]
-    for head in ("injection", "crisis"):
-        figures = test[head]
-        lines.append(
-            f"| {head} | {figures['recall']:.3f} of {figures['positives']} | "
-            f"{figures['false_alarms_on_legit']:.4f} of {figures['legit']} | "
-            f"{figures['false_alarms_on_hard_negatives']} of {figures['hard_negatives']} | "
-            f"{figures['false_alarms_on_both']} |"
-        )
+    for head in ("injection", "crisis", "concern"):
+        for name, figures in ((head, test[head]), (f"{head}, unseen", test["unseen"][head])):
+            lines.append(
+                f"| {name} | {figures['recall']:.3f} of {figures['positives']} | "
+                f"{figures['false_alarms_on_legit']} of {figures['legit']} | "
+                f"{figures['false_alarms_on_hard_negatives']} of {figures['hard_negatives']} | "
+                f"{figures['false_alarms_on_both']} |"
+            )
     tone, passages = test["tone"], test["passages"]
     lines += [
+        "",
+        "`concern` is the lower threshold of the crisis head: a person reads the answer first, no",
+        "crisis text is sent. `unseen` are families of messages that were kept out of training and",
+        "dev; hard negatives are written to sound like the real thing.",
         "",
         "Injection found by kind: "
         + ", ".join(f"{k} {v:.2f}" for k, v in test["injection"]["recall_by_kind"].items())

@@ -11,9 +11,8 @@ import hashlib
 import json
 import shutil
 import time
-import tomllib
 from collections.abc import Sequence
-from dataclasses import asdict, fields, replace
+from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -22,77 +21,29 @@ import typer
 
 from chatbot.errors import SetupError
 from chatbot.safety.checkpoint import WEIGHTS, file_sha256
-from chatbot.safety.toxicity_weights import save_architecture
-from finetune.toxicity_augment import misspelt, support_variants
-from finetune.toxicity_calibrate import headline, platt, report
-from finetune.toxicity_data import (
-    ARTICLES_DIR,
-    CONTRAST_DIR,
-    Row,
-    bias_aware,
-    read_articles,
-    read_contrast,
-    read_training_sets,
-)
-from finetune.toxicity_finish import finish
+from chatbot.safety.toxicity_weights import read_delta, save_architecture
+from finetune.toxicity_calibrate import platt
+from finetune.toxicity_data import Row
+from finetune.toxicity_figures import headline, report
+from finetune.toxicity_finish import assembled_difference, finish
+from finetune.toxicity_head import refit
 from finetune.toxicity_model import (
+    FEATURE_TOKENS,
     Encoded,
     Floats,
     add_lora,
     blend,
     build_model,
     delta_of,
+    resume_from,
     run_model,
     trainable,
 )
-from finetune.toxicity_train import Recipe, fit_probe, train, write_delta
+from finetune.toxicity_own import ARTICLES_DIR, CONTRAST_DIR
+from finetune.toxicity_recipe import Recipe, load_recipe
+from finetune.toxicity_rows import collect_rows, sample
+from finetune.toxicity_train import fit_probe, train, write_delta
 from knowledge_base.encoder import EncoderFiles
-
-FEATURE_TOKENS = 8192  # a forward pass keeps nothing, so that its batches can be larger
-
-
-def load_recipe(path: Path | None, seed: int | None = None) -> Recipe:
-    """The recipe of a TOML file over the defaults. Raises SetupError for an unknown name."""
-    recipe = Recipe()
-    if path is not None:
-        try:
-            values = tomllib.loads(path.read_text("utf-8"))
-        except (OSError, tomllib.TOMLDecodeError) as error:
-            raise SetupError(f"the recipe {path} cannot be read: {error}") from None
-        known = {field.name for field in fields(Recipe)}
-        for name, value in values.items():
-            if name not in known:
-                raise SetupError(
-                    f"{path}: {name} is no setting of this recipe; "
-                    f"known: {', '.join(sorted(known))}"
-                )
-            change: dict[str, Any] = {name: tuple(value) if isinstance(value, list) else value}
-            recipe = replace(recipe, **change)
-    return recipe if seed is None else replace(recipe, seed=seed)
-
-
-def collect_rows(
-    data_root: Path,
-    recipe: Recipe,
-    contrast: Path = CONTRAST_DIR,
-    articles: Path = ARTICLES_DIR,
-) -> list[Row]:
-    """All rows of all splits, in an order that depends on the files and the seed alone."""
-    rows = [
-        row
-        for row in read_training_sets(data_root)
-        if row.source != "civil" or row.split != "train" or _kept(row.text, recipe.civil_share)
-    ]
-    rows += support_variants(rows, recipe.seed, recipe.attitude_rows)
-    rows += read_contrast(contrast, recipe.contrast_weight)
-    rows += read_articles(articles)
-    rows += misspelt(rows, recipe.seed)
-    return [bias_aware(row) for row in rows]
-
-
-def _kept(text: str, share: float) -> bool:
-    digest = hashlib.sha256(b"share" + text.encode("utf-8", "replace")).digest()
-    return digest[0] < share * 256
 
 
 def train_toxicity(
@@ -104,69 +55,100 @@ def train_toxicity(
     encoder: EncoderFiles | None = None,
     contrast: Path = CONTRAST_DIR,
     articles: Path = ARTICLES_DIR,
+    start_from: Path | None = None,
 ) -> dict[str, Any]:
     """Trains into ``out`` (delta.safetensors, calibration.json, metrics.json, card.md).
 
-    Returns the metrics. Raises SetupError when ``--resume`` meets other data or another recipe.
+    ``start_from`` is a delta to train on; without one, LoRA starts at the probe. Returns the
+    metrics. Raises SetupError when ``--resume`` meets other data, another recipe or another start.
     """
     recipe = recipe or Recipe()
     encoder = encoder or EncoderFiles()
     started = time.monotonic()
     rows = collect_rows(data_root, recipe, contrast, articles)
-    _claim(out, rows, recipe, resume)
+    _claim(out, rows, recipe, start_from, resume)
     base = Path(encoder.path) / "model.safetensors"
     architecture = out / "architecture"
     architecture.mkdir(exist_ok=True)
     save_architecture(encoder, architecture)
     model = build_model(base, architecture)
-    encoded = Encoded(encoder.tokenizer(), [row.text for row in rows], recipe.max_tokens)
-    learn = [i for i, row in enumerate(rows) if row.split == "train"]
-    check = [i for i, row in enumerate(rows) if row.split == "dev"]
+    chosen = [row for row in rows if row.split == "train"]
+    dev_rows = sample(rows, "dev")
+    texts = [row.text for row in (*chosen, *dev_rows)]
+    encoded = Encoded(encoder.tokenizer(), texts, recipe.max_tokens)
 
-    features = _features(out / "features.npz", model, encoded, rows)
-    weights, biases = fit_probe(features[learn], [rows[i] for i in learn], recipe)
-    teacher = features @ weights.T + biases
-    _set_head(model, weights, biases)
-    probe_report = report(rows, teacher, "dev")
-    print(f"probe: {headline(probe_report):.4f}")
-
+    if not recipe.epochs and start_from is None:
+        raise SetupError("epochs = 0 trains no encoder; give a delta to go on from with --start")
+    frozen = _features(out / "features.npz", model, encoded) if recipe.epochs else None
     _seed(recipe.seed)  # LoRA's A starts random
     adapted = add_lora(model, recipe.rank, recipe.alpha, recipe.dropout)
-    start = trainable(adapted)
-    train(
-        adapted,
-        encoded.subset(learn).cut(recipe.train_tokens),
-        [rows[i] for i in learn],
-        teacher[learn],
-        recipe,
-        out,
-        resume=resume,
+    if start_from is not None:
+        resume_from(adapted, *read_delta(start_from), recipe.alpha / recipe.rank)
+    tuned: dict[str, Any] = {}
+    if frozen is not None:
+        tuned = _tune(adapted, encoded, frozen, chosen, dev_rows, recipe, out, start_from, resume)
+
+    network = adapted.base_model.model
+    pooled = _features(out / "pooled.npz", network, encoded)
+    head = tuple(p.detach().numpy().copy() for p in network.classifier.parameters())
+    (weights, biases), shares = refit(
+        (head[0], head[1]), pooled[: len(chosen)], chosen, pooled[len(chosen) :], dev_rows, recipe
     )
-    end = trainable(adapted)
-    dev_rows, dev = [rows[i] for i in check], encoded.subset(check)
-    tried: dict[str, float] = {}
-    best, logits = recipe.blends[-1], np.zeros(0, dtype=np.float32)
-    for share in recipe.blends:
-        adapted.load_state_dict(blend(start, end, share), strict=False)
-        now = run_model(adapted.base_model.model, dev, FEATURE_TOKENS, f"blend {share}")
-        tried[str(share)] = round(headline(report(dev_rows, now, "dev")), 5)
-        if logits.size == 0 or tried[str(share)] > tried[str(best)]:
-            best, logits = share, now
-    print(f"blends on dev: {tried}; {best} is kept")
-    state = blend(start, end, best)
+    print(f"shares of the refit: {shares}")
+    _set_head(network, weights, biases)
+    logits = pooled[len(chosen) :] @ weights.T + biases
+    state = trainable(adapted)
     scales, shifts = platt(logits, dev_rows)
     _bake(state, scales, shifts)
     write_delta(out / "delta.safetensors", delta_of(state), recipe, file_sha256(base))
     training = {
+        "assembled_difference": float(f"{assembled_difference(adapted, state, out, encoder):.2g}"),
         "recipe": asdict(recipe),
+        "start": file_sha256(start_from)[:16] if start_from else None,
         "rows": {name: sum(row.split == name for row in rows) for name in ("train", "dev", "test")},
-        "blends_dev": tried,
-        "blend": best,
+        **tuned,
+        "refit_shares": shares,
         "temperature": [round(float(1 / s), 3) for s in scales],
-        "probe_dev": probe_report,
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
     return finish(rows, out, encoder, training)
+
+
+def _tune(
+    adapted: Any, encoded: Encoded, features: Floats, rows: Sequence[Row],
+    dev_rows: Sequence[Row], recipe: Recipe, out: Path, start_from: Path | None, resume: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """Trains LoRA and head in place and leaves the blend that dev likes best; its figures.
+
+    ``encoded`` and the frozen ``features`` hold ``rows``, then ``dev_rows``.
+    """
+    network = adapted.base_model.model
+    learn = list(range(len(rows)))
+    check = list(range(len(rows), len(encoded.ids)))
+    weights, biases = fit_probe(features[learn], rows, recipe)
+    teacher = features @ weights.T + biases
+    probe = report(dev_rows, teacher[check], "dev")
+    print(f"probe: {headline(probe):.4f}")
+    if start_from is None:
+        _set_head(network, weights, biases)
+    else:
+        before = run_model(network, encoded, FEATURE_TOKENS, "start")
+        print(f"start: {headline(report(dev_rows, before[check], 'dev')):.4f}")
+        teacher = (teacher + before) / 2
+    start = trainable(adapted)
+    part = encoded.subset(learn).cut(recipe.train_tokens)
+    train(adapted, part, rows, teacher[learn], recipe, out, resume=resume)
+    end = trainable(adapted)
+    dev = encoded.subset(check)
+    tried: dict[str, float] = {}
+    for share in recipe.blends:
+        adapted.load_state_dict(blend(start, end, share), strict=False)
+        now = run_model(network, dev, FEATURE_TOKENS, f"blend {share}")
+        tried[str(share)] = round(headline(report(dev_rows, now, "dev")), 5)
+    best = max(recipe.blends, key=lambda share: tried[str(share)])
+    print(f"blends on dev: {tried}; {best} is kept")
+    adapted.load_state_dict(blend(start, end, best), strict=False)
+    return {"blends_dev": tried, "blend": best, "probe_dev": probe}
 
 
 def toxicity_command(
@@ -175,10 +157,14 @@ def toxicity_command(
     config: Annotated[Path | None, typer.Option(help="recipe.toml; default: built in.")] = None,
     resume: Annotated[bool, typer.Option(help="Go on where an interrupted run stopped.")] = False,
     seed: Annotated[int | None, typer.Option(help="Overrides the recipe's seed.")] = None,
+    start: Annotated[
+        Path | None, typer.Option(help="delta.safetensors to go on from; default: the encoder.")
+    ] = None,
     install: Annotated[bool, typer.Option(help="Put the result into the package.")] = False,
 ) -> None:
     """Train the toxicity checkpoint and its calibration for both sides."""
-    train_toxicity(data_root, out, recipe=load_recipe(config, seed), resume=resume)
+    recipe = load_recipe(config, seed)
+    train_toxicity(data_root, out, recipe=recipe, resume=resume, start_from=start)
     print(f"written to {out}; read {out / 'card.md'}")
     if install:
         install_weights(out)
@@ -191,12 +177,18 @@ def install_weights(out: Path) -> None:
         shutil.copyfile(out / name, WEIGHTS / name)
 
 
-def _claim(out: Path, rows: Sequence[Row], recipe: Recipe, resume: bool) -> None:
+def _claim(
+    out: Path, rows: Sequence[Row], recipe: Recipe, start_from: Path | None, resume: bool
+) -> None:
     """Notes in ``out`` which data and recipe it belongs to, or checks that on ``--resume``."""
     digest = hashlib.sha256()
     for row in rows:
         digest.update(repr((row.text, row.targets, row.split)).encode("utf-8", "replace"))
-    mine = {"rows_sha256": digest.hexdigest(), "recipe": json.loads(json.dumps(asdict(recipe)))}
+    mine = {
+        "rows_sha256": digest.hexdigest(),
+        "recipe": json.loads(json.dumps(asdict(recipe))),
+        "start_sha256": file_sha256(start_from) if start_from else None,
+    }
     note = out / "run.json"
     if resume and note.exists():
         if json.loads(note.read_text("utf-8")) != mine:
@@ -206,15 +198,16 @@ def _claim(out: Path, rows: Sequence[Row], recipe: Recipe, resume: bool) -> None
             )
         return
     out.mkdir(parents=True, exist_ok=True)
-    (out / "state.pt").unlink(missing_ok=True)
+    for left in ("state.pt", "pooled.npz"):  # of another model
+        (out / left).unlink(missing_ok=True)
     note.write_text(json.dumps(mine, indent=1) + "\n", "utf-8")
 
 
-def _features(path: Path, model: Any, encoded: Encoded, rows: Sequence[Row]) -> Floats:
+def _features(path: Path, model: Any, encoded: Encoded) -> Floats:
     """Frozen vectors (rows, 384); kept by text, so that new rows alone are computed again."""
     keys = np.array([hashlib.sha256(repr(ids).encode()).hexdigest()[:24] for ids in encoded.ids])
-    features = np.zeros((len(rows), model.config.hidden_size), dtype=np.float32)
-    todo = list(range(len(rows)))
+    features = np.zeros((len(encoded.ids), model.config.hidden_size), dtype=np.float32)
+    todo = list(range(len(encoded.ids)))
     if path.exists():
         with np.load(path) as cache:
             place = {str(key): i for i, key in enumerate(cache["keys"])}
@@ -224,7 +217,7 @@ def _features(path: Path, model: Any, encoded: Encoded, rows: Sequence[Row]) -> 
         todo = [i for i in todo if keys[i] not in place]
     if todo:
         subset = encoded.subset(todo)
-        features[todo] = run_model(model, subset, FEATURE_TOKENS, "frozen vectors", pooled=True)
+        features[todo] = run_model(model, subset, FEATURE_TOKENS, "vectors", pooled=True)
         partial = path.with_name("features.partial.npz")
         np.savez(partial, keys=keys, vectors=features)
         partial.replace(path)

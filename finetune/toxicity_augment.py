@@ -14,6 +14,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 from finetune.toxicity_data import Row, targets
+from finetune.toxicity_own import WRITTEN
 
 PROFANE_OPENINGS = (
     "what the fuck,", "for fuck's sake,", "wtf,", "jesus fucking christ,", "this is bullshit.",
@@ -171,12 +172,19 @@ def misspell(text: str, rng: random.Random) -> str:
     return " ".join(words)
 
 
-def misspelt(rows: Sequence[Row], seed: int, share: float = 0.06) -> list[Row]:
-    """Misspelt copies of a share of the shorter training rows, labels unchanged."""
+def misspelt(rows: Sequence[Row], seed: int, share: float = 0.06, own: float = 0.06) -> list[Row]:
+    """Misspelt copies of a share of the shorter training rows, labels unchanged.
+
+    ``own`` is the share of the project's own rows.
+    """
     rng = random.Random(seed)
     short = [r for r in rows if r.split == "train" and len(r.text) < 200]
-    chosen = rng.sample(short, int(len(short) * share))
-    return [
-        Row(misspell(r.text, rng), r.targets, f"misspelt_{r.source}", r.split, r.weight)
-        for r in chosen
-    ]
+    made: list[Row] = []
+    for part, of_it in (
+        ([r for r in short if not r.source.startswith(WRITTEN)], share),
+        ([r for r in short if r.source.startswith(WRITTEN)], own),
+    ):
+        for r in rng.sample(part, int(len(part) * of_it)):
+            text = misspell(r.text, rng)
+            made.append(Row(text, r.targets, f"misspelt_{r.source}", r.split, r.weight))
+    return made

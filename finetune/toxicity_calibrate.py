@@ -1,4 +1,4 @@
-"""Temperatures and thresholds from the dev split, and the figures that go with them.
+"""Temperatures and thresholds from the dev split, and what they cost.
 
 The sets are enriched with abuse and differ in size a thousandfold, so that nothing here counts
 rows as they come: each group of rows has the share of the traffic that it stands for.
@@ -6,7 +6,7 @@ rows as they come: each group of rows has the share of the traffic that it stand
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 
 import numpy as np
@@ -15,10 +15,7 @@ from numpy.typing import NDArray
 from chatbot.safety.toxicity import CATEGORIES
 from chatbot.safety.toxicity_weights import CLASSES
 from finetune.toxicity_data import Row, matrix
-
-Floats = NDArray[np.float32]
-BAD, GOOD = 0.5, 0.25
-"""A fraction of annotators from 0.5 up counts as yes, up to 0.25 as no; between them, neither."""
+from finetune.toxicity_figures import BAD, GOOD, Floats
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,29 +29,36 @@ class Cost:
     good: Mapping[str, float]
     """Prefix of a source -> its share of the legitimate traffic of this side."""
     bad: Mapping[str, float]
+    profanity: bool
+    """Whether strong swear words count as bad whoever they are aimed at."""
 
 
-# A customer's profanity is tone: `obscene` never flags there.
+# A customer's profanity is tone: `obscene` never flags there. Most of the legitimate traffic is
+# ordinary; a quarter of it is written to be mistaken for abuse, far more than of real messages.
 CUSTOMER = Cost(
     false_flag=60.0,
     limit=0.001,
     categories=("toxicity", "severe_toxicity", "threat", "insult", "identity_attack"),
     good={
-        "support_": 0.3,
-        "legit": 0.4,
-        "attitude_": 0.15,
-        "tone_": 0.05,
-        "contrast_support_": 0.05,
-        "contrast_": 0.05,
+        "support_": 0.45,
+        "legit": 0.3,
+        "desk_": 0.1,
+        "attitude_": 0.08,
+        "tone_": 0.04,
+        "contrast_": 0.03,
     },
     bad={
-        "contrast_support_agent_abuse": 0.15,
-        "contrast_threats": 0.15,
-        "attitude_agent_abuse": 0.15,
-        "attitude_threat": 0.15,
-        "tone_": 0.3,
-        "contrast_": 0.1,
+        "desk_abuse": 0.25,
+        "desk_threat": 0.25,
+        "desk_identity": 0.08,
+        "desk_sexual": 0.07,
+        "attitude_agent_abuse": 0.08,
+        "attitude_threat": 0.07,
+        "tone_": 0.15,
+        "contrast_support_agent_abuse": 0.03,
+        "contrast_threats": 0.02,
     },
+    profanity=False,
 )
 # What a bot drafts is mostly a sentence of an article; holding a right answer makes a customer
 # wait for nothing, several sentences an answer.
@@ -62,8 +66,16 @@ BOT = Cost(
     false_flag=10.0,
     limit=0.003,
     categories=CATEGORIES,
-    good={"article": 0.75, "contrast_bot_side_ok": 0.15, "contrast_support_": 0.1},
-    bad={"contrast_": 0.45, "hatemoji": 0.25, "jigsaw": 0.15, "attitude_": 0.1, "davidson": 0.05},
+    good={"article": 0.75, "bot_": 0.2, "contrast_bot_side_ok": 0.05},
+    bad={
+        "bot_": 0.4,
+        "contrast_": 0.2,
+        "hatemoji": 0.15,
+        "jigsaw": 0.15,
+        "attitude_": 0.05,
+        "davidson": 0.05,
+    },
+    profanity=True,
 )
 GRID = np.round(np.concatenate([np.arange(0.05, 0.96, 0.02), np.arange(0.96, 1.0, 0.005)]), 4)
 NEVER = 1.01
@@ -87,12 +99,12 @@ def choose(
 ) -> tuple[dict[str, float], dict[str, object]]:
     """Thresholds by category and what they trade, by coordinate descent on the stated cost.
 
-    ``scores`` has shape (rows, 6) in the order of CATEGORIES. A row is bad for the customer side
-    when it is toxic beyond profanity, so that obscene alone is never counted.
+    ``scores`` has shape (rows, 6) in the order of CATEGORIES.
     """
     values, _ = matrix(rows)
-    toxic = values[:, 0]
-    is_bad, is_good = toxic >= BAD, toxic <= GOOD
+    toxic, obscene = values[:, 0], values[:, CLASSES.index("obscene")]
+    is_bad = (toxic >= BAD) | (cost.profanity & (obscene >= BAD))
+    is_good = (toxic <= GOOD) & ~is_bad
     bad = [row for row, chosen in zip(rows, is_bad, strict=True) if chosen]
     good = [row for row, chosen in zip(rows, is_good, strict=True) if chosen]
     bad_scores, good_scores = scores[is_bad], scores[is_good]
@@ -133,9 +145,31 @@ def choose(
         "abuse_missed": round(missed, 4),
         "legitimate_flagged": round(flagged, 5),
         "dev_rows": {"bad": len(bad), "good": len(good)},
+        "by_category": {
+            name: _worth(price, list(best), place)
+            for place, name in enumerate(cost.categories)
+            if name in thresholds
+        },
         "curve": curve,
     }
     return thresholds, trade
+
+
+def _worth(
+    price: Callable[[Sequence[float]], tuple[float, float, float]], best: list[float], place: int
+) -> dict[str, float]:
+    """What one threshold does alone, and what the side would miss and flag without it."""
+    alone = [value if i == place else NEVER for i, value in enumerate(best)]
+    without = [NEVER if i == place else value for i, value in enumerate(best)]
+    _, missed_alone, flagged_alone = price(alone)
+    _, missed_without, flagged_without = price(without)
+    return {
+        "threshold": best[place],
+        "found_alone": round(1 - missed_alone, 4),
+        "flagged_alone": round(flagged_alone, 5),
+        "missed_without": round(missed_without, 4),
+        "flagged_without": round(flagged_without, 5),
+    }
 
 
 def platt(logits: Floats, rows: Sequence[Row]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
@@ -180,49 +214,3 @@ def platt(logits: Floats, rows: Sequence[Row]) -> tuple[NDArray[np.float64], NDA
         optimizer.step(closure)  # type: ignore[no-untyped-call]
         scales[label], shifts[label] = pair.detach().numpy()
     return np.clip(scales, 0.3, 3.0), shifts
-
-
-def auc(wanted: NDArray[np.bool_], scores: Floats) -> float | None:
-    """Area under the ROC curve, None where a class has fewer than three rows."""
-    from sklearn.metrics import roc_auc_score
-
-    if wanted.sum() < 3 or (~wanted).sum() < 3:
-        return None
-    return float(roc_auc_score(wanted, scores))
-
-
-def report(rows: Sequence[Row], scores: Floats, split: str) -> dict[str, dict[str, float]]:
-    """Set -> {"n", label: AUC}, of one split; contrast groups both apart and together."""
-    values, _ = matrix(rows)
-    found: dict[str, dict[str, float]] = {}
-    names = [row.source for row in rows]
-    groups = sorted({*names, *(n.split("_")[0] for n in names)})
-    for group in groups:
-        mine = np.array(
-            [
-                row.split == split and (row.source == group or row.source.split("_")[0] == group)
-                for row in rows
-            ],
-            dtype=bool,
-        )
-        figures: dict[str, float] = {}
-        for label, name in enumerate(CLASSES):
-            target = values[:, label]
-            sure = mine & ((target >= BAD) | (target <= GOOD))
-            area = auc(target[sure] >= BAD, scores[sure, label])
-            if area is not None:
-                figures[name] = round(area, 4)
-        if figures:
-            found[group] = {"n": int(mine.sum()), **figures}
-    return found
-
-
-def headline(report_: Mapping[str, Mapping[str, float]]) -> float:
-    """Mean over the sets of the AUC of `toxic`, and the mean of six on jigsaw: one number."""
-    sets = [
-        report_[name]["toxic"]
-        for name in ("jigsaw", "civil", "paradetox", "davidson", "hatemoji", "contrast", "attitude")
-        if "toxic" in report_.get(name, {})
-    ]
-    six = [v for k, v in report_.get("jigsaw", {}).items() if k in CLASSES]
-    return float(np.mean([*sets, np.mean(six)])) if six else float(np.mean(sets))

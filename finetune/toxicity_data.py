@@ -10,7 +10,9 @@ set means by its labels differs, and the differences are kept here:
 - davidson_hate_offensive: class 1 is mostly dialect and song lyrics that its annotators called
   offensive (a known bias), so that its toxic target is half the annotators' fraction.
 - hatemoji: hate against a group, adversarial pairs; "not hate" may still be abuse of a person.
-- contrast sets of the project (finetune/data/safety) and support questions as plain negatives.
+- support questions of three sets are plain negatives.
+
+The project's own sets are read by ``finetune.toxicity_own``.
 """
 
 from __future__ import annotations
@@ -18,7 +20,6 @@ from __future__ import annotations
 import csv
 import hashlib
 import html
-import json
 import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -29,18 +30,8 @@ from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
 from chatbot.safety.toxicity_weights import CLASSES
-from knowledge_base.settings import SAMPLE_COMPANY
 
-CONTRAST_DIR = Path(__file__).parent / "data" / "safety"
-ARTICLES_DIR = SAMPLE_COMPANY / "articles"
 MISSING = float("nan")
-ALIASES = {
-    "toxicity": "toxic",
-    "severe_toxicity": "severe_toxic",
-    "identity_attack": "identity_hate",
-}
-MARKDOWN = re.compile(r"[#*_`>|]|\[|\]\([^)]*\)")
-SENTENCE_END = re.compile(r"(?<=[.?!])\s+")
 PROFANE = re.compile(r"\b(?:f+u+c*k\w*|cunt\w*|bitch\w*|shit\w*|wank\w*|twat\w*|pric?k|ass\w*)\b")
 IDENTITY = re.compile(
     r"\b(?:gay|lesbian|bisexual|trans(?:gender)?|queer|muslims?|islam|jews?|jewish|christians?"
@@ -166,87 +157,6 @@ def _support(root: Path) -> Iterator[Row]:
             split = split_of(text)
             if number % (9 if split == "train" else 3) == 0:
                 yield Row(text, CLEAN, f"support_{source}", split, 0.6)
-
-
-def read_labelled(path: Path) -> list[tuple[str, tuple[float, ...]]]:
-    """JSONL with ``text`` and ``label`` (0/1), ``labels`` or the Jigsaw names; NaN if absent.
-
-    Raises SetupError naming file and line for anything else.
-    """
-    rows = []
-    try:
-        lines = path.read_text("utf-8").splitlines()
-    except OSError as error:
-        raise SetupError(f"cannot read {path}: {error.strerror}") from None
-    for number, line in enumerate(lines, 1):
-        if not line.strip():
-            continue
-        try:
-            row = json.loads(line)
-            found = dict(row.get("labels") or {}) if isinstance(row.get("labels"), dict) else {}
-            found |= {k: v for k, v in row.items() if ALIASES.get(k, k) in CLASSES}
-            if "label" in row and "toxic" not in found and "toxicity" not in found:
-                found["toxic"] = row["label"]
-            named = {
-                ALIASES.get(str(k), str(k)): float(v) for k, v in found.items() if v is not None
-            }
-            rows.append((str(row["text"]), targets(**named)))
-        except (ValueError, KeyError, TypeError, AttributeError) as error:
-            raise SetupError(
-                f"{path}, line {number}: {error!r}; each line needs a text and label 0/1 "
-                f"or the names {', '.join(CLASSES)}"
-            ) from None
-    return rows
-
-
-def read_contrast(folder: Path = CONTRAST_DIR, weight: float = 3.0) -> list[Row]:
-    """The project's own sets of support conversations.
-
-    contrast_train.jsonl trains; contrast_dev.jsonl is halved into dev and test; of
-    support_legit.jsonl, where nothing may be flagged, a third trains; tone.jsonl, where the
-    abusive and threatening rows must be, is for dev and test alone.
-    """
-    rows: list[Row] = []
-    for path in sorted(folder.glob("contrast_*.jsonl")):
-        groups = [json.loads(line).get("group", path.stem) for line in _lines(path)]
-        for (text, values), group in zip(read_labelled(path), groups, strict=True):
-            split = "train" if path.stem.endswith("train") else _part(text, 0.0)
-            rows.append(Row(text, values, f"contrast_{group}", split, weight))
-    legit = targets(toxic=0.02, severe_toxic=0.0, threat=0.0, insult=0.01, identity_hate=0.0)
-    for row in _optional(folder / "support_legit.jsonl"):
-        rows.append(Row(row["text"], legit, "legit", _part(row["text"], 1 / 3), weight / 2))
-    for row in _optional(folder / "tone.jsonl"):
-        toxic = row["tone"] in {"abusive", "threatening"}
-        values = targets(toxic=1.0) if toxic else targets(toxic=0.0)
-        rows.append(Row(row["text"], values, f"tone_{row['tone']}", _part(row["text"], 0.0)))
-    return rows
-
-
-def read_articles(folder: Path = ARTICLES_DIR) -> list[Row]:
-    """Sentences of the sample help articles: what a bot that quotes them says. Never toxic."""
-    texts: dict[str, None] = {}
-    for path in sorted(folder.glob("*.md")):
-        body = path.read_text("utf-8").split("\n---", 1)[-1]
-        for line in body.splitlines():
-            plain = MARKDOWN.sub(" ", line).strip()
-            for sentence in SENTENCE_END.split(plain):
-                if len(sentence.split()) > 3:
-                    texts[sentence.strip()] = None
-    return [Row(text, CLEAN, "article", _part(text, 1 / 3), 0.7) for text in texts]
-
-
-def _part(text: str, train: float) -> str:
-    """'train' with that share, the rest halved into 'dev' and 'test', by a hash."""
-    place = hashlib.sha256(text.encode("utf-8", "replace")).digest()[0] / 256
-    return "train" if place < train else "dev" if place < (1 + train) / 2 else "test"
-
-
-def _optional(path: Path) -> list[dict[str, str]]:
-    return [json.loads(line) for line in _lines(path)] if path.exists() else []
-
-
-def _lines(path: Path) -> list[str]:
-    return [line for line in path.read_text("utf-8").splitlines() if line.strip()]
 
 
 def read_training_sets(root: Path) -> list[Row]:

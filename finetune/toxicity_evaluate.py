@@ -25,8 +25,8 @@ from chatbot.safety.toxicity import (
 from chatbot.safety.toxicity_weights import CLASSES
 from chatbot.settings import load_settings
 from chatbot.types import Side
-from finetune.toxicity_calibrate import Floats, auc
-from finetune.toxicity_data import read_labelled
+from finetune.toxicity_figures import Floats, auc
+from finetune.toxicity_own import read_labelled
 from knowledge_base.encoder import EncoderFiles
 
 PAGE = 128

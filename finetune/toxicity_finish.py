@@ -9,17 +9,33 @@ from typing import Any
 
 import numpy as np
 
+from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.checkpoint import assemble
-from chatbot.safety.toxicity import CATEGORIES, MAX_CHARS, DetoxifyScorer
+from chatbot.safety.toxicity import CATEGORIES, DetoxifyScorer, ToxicityScorer
+from chatbot.safety.toxicity_compiled import CompiledScorer
+from chatbot.safety.toxicity_weights import State
 from chatbot.types import Side
-from finetune.toxicity_calibrate import BOT, CUSTOMER, Floats, choose, report
+from finetune.toxicity_aims import balanced, flags, measure
+from finetune.toxicity_calibrate import BOT, CUSTOMER, choose
 from finetune.toxicity_card import write_card
 from finetune.toxicity_data import Row
+from finetune.toxicity_figures import BAD, Floats, report
+from finetune.toxicity_model import FEATURE_TOKENS, Encoded, run_model
+from finetune.toxicity_rows import sample
 from knowledge_base.encoder import EncoderFiles
 
-SMALL_SETS = ("contrast_", "attitude_", "legit", "tone_", "article", "hatemoji")
-SCORED_ROWS = 3800  # of dev and of test, for thresholds: through the real scorer, views and all
+ASSEMBLED_TOLERANCE = 1e-4
+PROBE_TOKENS = 96
+PROBES = (
+    "Where is my order? It should have come on Monday.",
+    "My fucking parcel is late",
+    "You are a stupid worthless idiot",
+    "I will come to your office and kill you",
+    "You can return the jacket within 60 days of delivery [1].",
+    "people like them should not be allowed in your shop \U0001f922",
+    "x",
+)
 
 
 def finish(
@@ -27,8 +43,8 @@ def finish(
 ) -> dict[str, Any]:
     """Thresholds, metrics and card from the scores of the assembled checkpoint."""
     checkpoint = assemble(out / "delta.safetensors", encoder, out.resolve() / "assembled")
-    scorer = DetoxifyScorer(checkpoint)
-    parts = {split: _sample(rows, split) for split in ("dev", "test")}
+    scorer = CompiledScorer(checkpoint, out.resolve() / "compiled")  # as it is served
+    parts = {split: sample(rows, split) for split in ("dev", "test")}
     scores = {split: _scores(scorer, part, split) for split, part in parts.items()}
     thresholds, trade_off = {}, {}
     for side, cost in ((Side.CUSTOMER, CUSTOMER), (Side.BOT, BOT)):
@@ -42,6 +58,8 @@ def finish(
         "thresholds": {side.value: thresholds[side] for side in Side},
         "dev": report(parts["dev"], scores["dev"], "dev"),
         "test": report(parts["test"], scores["test"], "test"),
+        "test_aims": measure(parts["test"], scores["test"], calibration),
+        "test_balanced": balanced(parts["test"], scores["test"], calibration),
         "test_sides": sides(parts["test"], scores["test"], calibration),
     }
     (out / "metrics.json").write_text(json.dumps(metrics, indent=1) + "\n", "utf-8")
@@ -49,20 +67,47 @@ def finish(
     return metrics
 
 
+def assembled_difference(adapted: Any, state: State, out: Path, encoder: EncoderFiles) -> float:
+    """Largest difference between a score in training and of the checkpoint that is served.
+
+    ``adapted`` is the model with LoRA, ``state`` what the delta was written from. Raises
+    SetupError above ASSEMBLED_TOLERANCE: thresholds would belong to another model.
+    """
+    import torch
+
+    checkpoint = assemble(out / "delta.safetensors", encoder, out.resolve() / "assembled")
+    served = DetoxifyScorer(checkpoint, views=False).score(PROBES)
+    rounded = {name: value.to(torch.float16).float() for name, value in state.items()}
+    adapted.load_state_dict(rounded, strict=False)
+    encoded = Encoded(encoder.tokenizer(), PROBES, PROBE_TOKENS)
+    logits = run_model(adapted.base_model.model, encoded, FEATURE_TOKENS, "check", exact=True)
+    trained = 1 / (1 + np.exp(-logits))
+    difference = max(
+        abs(float(row[place]) - scores[name])
+        for row, scores in zip(trained, served, strict=True)
+        for place, name in enumerate(CATEGORIES)
+    )
+    if difference > ASSEMBLED_TOLERANCE:
+        raise SetupError(
+            f"the assembled checkpoint {checkpoint} scores up to {difference:.2g} apart from the "
+            f"model in training; {ASSEMBLED_TOLERANCE} is allowed; remove {out} and train again"
+        )
+    return difference
+
+
 def sides(rows: Sequence[Row], scores: Floats, calibration: Calibration) -> dict[str, Any]:
     """Side -> source -> {"n", "flagged"}: the share of each kind of row that is flagged, with
     rows that are toxic and rows that are not kept apart."""
     found: dict[str, Any] = {}
     for side in Side:
-        limits = np.array([calibration.threshold(side, c) or 2.0 for c in CATEGORIES])
-        flagged = np.asarray((scores >= limits).any(1))
+        flagged = flags(scores, calibration, side)
         table: dict[str, dict[str, float]] = {}
         for source in sorted({row.source for row in rows}):
             for name, wanted in (("toxic", True), ("not_toxic", False)):
                 mine = [
                     i
                     for i, row in enumerate(rows)
-                    if row.source == source and (row.targets[0] >= 0.5) is wanted
+                    if row.source == source and (row.targets[0] >= BAD) is wanted
                 ]
                 if mine:
                     share = round(float(flagged[mine].mean()), 4)
@@ -71,16 +116,7 @@ def sides(rows: Sequence[Row], scores: Floats, calibration: Calibration) -> dict
     return found
 
 
-def _sample(rows: Sequence[Row], split: str) -> list[Row]:
-    """At most SCORED_ROWS rows of a split: all of the small sets, every n-th of the large."""
-    mine = [row for row in rows if row.split == split and len(row.text) <= MAX_CHARS]
-    small = [r for r in mine if r.source.startswith(SMALL_SETS)]
-    large = [r for r in mine if not r.source.startswith(SMALL_SETS)]
-    step = max(1, len(large) // max(1, SCORED_ROWS - len(small)))
-    return small + large[::step]
-
-
-def _scores(scorer: DetoxifyScorer, rows: Sequence[Row], shown: str) -> Floats:
+def _scores(scorer: ToxicityScorer, rows: Sequence[Row], shown: str) -> Floats:
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     out = np.zeros((len(rows), len(CATEGORIES)), dtype=np.float32)

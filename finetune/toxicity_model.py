@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import random
 import warnings
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 from numpy.typing import NDArray
 
+from chatbot.errors import SetupError
 from chatbot.safety.toxicity_weights import CLASSES, State, pooling_state
 from chatbot.safety.views import model_text
 
@@ -19,6 +20,7 @@ if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerBase
 
 Floats = NDArray[np.float32]
+FEATURE_TOKENS = 8192  # a forward pass keeps nothing, so that its batches can be larger
 HEAD_SCALE = 4.0 / 384**0.5
 """The pooler starts as this times the identity: tanh is nearly linear there, so that the
 classifier starts as a logistic regression on the mean-pooled vector."""
@@ -100,9 +102,18 @@ def build_model(base: Path, config_folder: Path) -> Any:
 
 
 def run_model(
-    model: Any, encoded: Encoded, tokens: int, shown: str, pooled: bool = False
+    model: Any,
+    encoded: Encoded,
+    tokens: int,
+    shown: str,
+    *,
+    pooled: bool = False,
+    exact: bool = False,
 ) -> Floats:
-    """Logits (rows, 6), or pooler outputs (rows, 384), in evaluation mode."""
+    """Logits (rows, 6), or pooler outputs (rows, 384), in evaluation mode.
+
+    In bfloat16, or with ``exact`` in float32 as in serving.
+    """
     import torch
     from tqdm import tqdm  # type: ignore[import-untyped]
 
@@ -112,7 +123,7 @@ def run_model(
     with torch.inference_mode(), tqdm(total=len(encoded.ids), desc=shown, unit="row") as bar:
         for rows in encoded.batches(tokens):
             ids, mask = encoded.tensors(rows)
-            with torch.autocast("cpu", dtype=torch.bfloat16):
+            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not exact):
                 states = model.bert(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]
             vectors = torch.tanh(model.bert.pooler.dense(states.float()))
             out[rows] = (vectors if pooled else model.classifier(vectors)).numpy()
@@ -146,30 +157,42 @@ def trainable(model: Any) -> State:
 
 
 def blend(start: State, end: State, share: float) -> State:
-    """``share`` of the way from the probe to the fine-tune, in weights.
+    """``share`` of the way from where the fine-tune began to where it ended, in weights.
 
     Source: WiSE-FT, Wortsman et al. 2022, arXiv:2109.01903: a point on the line between the two
-    is better than either on data of another kind. LoRA's B starts at zero, so that scaling B
-    alone scales the change.
+    is better than either on data of another kind.
     """
-    return {
-        name: share * value
-        if "lora_B" in name
-        else value
-        if "lora_A" in name
-        else start[name] + share * (value - start[name])
-        for name, value in end.items()
-    }
+    return {name: start[name] + share * (value - start[name]) for name, value in end.items()}
 
 
 def delta_of(state: State) -> State:
     """Peft's names -> names of the delta file, fp16."""
     import torch
 
-    delta: State = {}
+    return {_own_name(name): value.to(torch.float16).contiguous() for name, value in state.items()}
+
+
+def resume_from(adapted: Any, header: Mapping[str, str], factors: State, scale: float) -> None:
+    """Puts a delta's factors, pooler and classifier into a model with LoRA, to train it on.
+
+    Raises SetupError when the delta was made with another rank or scale.
+    """
+    state = trainable(adapted)
     for name, value in state.items():
-        key = name.removeprefix("base_model.model.")
-        for peft_name, own in (("lora_A", "lora_a"), ("lora_B", "lora_b")):
-            key = key.replace(f".{peft_name}.default.weight", f".{own}")
-        delta[key] = value.to(torch.float16).contiguous()
-    return delta
+        kept = factors.get(_own_name(name))
+        if kept is None or kept.shape != value.shape or float(header["scale"]) != scale:
+            shape = "missing" if kept is None else tuple(kept.shape)
+            raise SetupError(
+                f"the delta to start from has {_own_name(name)} {shape} at scale "
+                f"{header['scale']}, the recipe needs {tuple(value.shape)} at {scale}; "
+                "set rank and alpha as in the delta's own recipe"
+            )
+        state[name] = kept.float()
+    adapted.load_state_dict(state, strict=False)
+
+
+def _own_name(name: str) -> str:
+    key = name.removeprefix("base_model.model.")
+    for peft_name, own in (("lora_A", "lora_a"), ("lora_B", "lora_b")):
+        key = key.replace(f".{peft_name}.default.weight", f".{own}")
+    return key

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.fusion import Calibration, Evidence
 from knowledge_base.pseudo import PseudoQuestion, background_questions, pseudo_questions
-from knowledge_base.retriever import Ranked, rank
+from knowledge_base.ranking import Ranked, rank
 from knowledge_base.snapshot import Snapshot
 
 QUESTIONS = 400  # 3 to 5 s on two cores

@@ -176,6 +176,13 @@ class TransformerEncoder:
     def dimension(self) -> int:
         return int(self.embed([""]).shape[1])
 
+    @cached_property
+    def vocabulary(self) -> tuple[str, ...]:
+        """The tokenizer's whole words in its own order: of a BERT, the most frequent first."""
+        known = self.files.fast_tokenizer(MAX_TOKENS).get_vocab()
+        words = sorted((number, word) for word, number in known.items() if word.isalpha())
+        return tuple(word for _, word in words if len(word) > 1)
+
     def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
         if not texts:
             return np.zeros((0, self.dimension), dtype=np.float32)

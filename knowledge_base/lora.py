@@ -66,9 +66,9 @@ def merge(model: Any, adapter: Adapter, scale: float) -> None:
             layers[name].weight += scale * (up.float() @ down.float())
 
 
-def stored(adapter: Adapter, out: Tensor) -> dict[str, Tensor]:
-    """What ``adapter_of`` reads, with the head's ``out``: fp16, ready for safetensors."""
-    tensors = {"out": out.detach().half()}
+def stored(adapter: Adapter, out: Tensor | None = None) -> dict[str, Tensor]:
+    """What ``adapter_of`` reads, with a head's ``out``: fp16, ready for safetensors."""
+    tensors = {} if out is None else {"out": out.detach().half()}
     for name, (down, up) in adapter.items():
         tensors[f"{name}.down"] = down.detach().half().contiguous()
         tensors[f"{name}.up"] = up.detach().half().contiguous()

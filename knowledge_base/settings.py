@@ -32,7 +32,11 @@ class KnowledgeSettings(BaseSettings):
         default="auto",
         description="'auto': compiled with OpenVINO where it is installed; 'torch': PyTorch.",
     )
-
+    reranker_stages: Literal[0, 1, 2] = Field(
+        default=2,
+        description="2: the best pieces are judged once more by a larger encoder (0.1 s, 0.3 GB); "
+        "1: by the small one only; 0: order and floor come from the search alone.",
+    )
     vector_store: str = Field(
         default="",
         description="'module:factory' of a LangChain VectorStore in place of FAISS; '' = FAISS.",

@@ -57,6 +57,27 @@ class PairNetwork(nn.Module):
         return logits
 
 
+class TokenStates(nn.Module):
+    """For late interaction: each token's state as a unit vector, shape (rows, tokens, hidden); its
+    weight before the softmax, shape (rows, tokens, 1); the mean as a unit vector, (rows, hidden).
+
+    ``weigh`` has shape (hidden,).
+    """
+
+    def __init__(self, encoder: Any, weigh: Tensor) -> None:
+        super().__init__()
+        self.encoder = encoder
+        self.weigh = nn.Linear(len(weigh), 1, bias=False)
+        with torch.no_grad():
+            self.weigh.weight.copy_(weigh[None])
+
+    def forward(self, ids: Tensor, mask: Tensor, types: Tensor) -> tuple[Tensor, Tensor, Tensor]:
+        states = states_of(self.encoder, ids, mask, types)
+        tokens = nn.functional.normalize(states, dim=2)
+        whole = nn.functional.normalize(mean_of(states, mask), dim=1)
+        return tokens, self.weigh(tokens), whole
+
+
 def named(config: Any, ids: Tensor, mask: Tensor, types: Tensor) -> dict[str, Tensor]:
     """What a transformers model takes. Types go only to one that was trained with two."""
     inputs = {"input_ids": ids, "attention_mask": mask}

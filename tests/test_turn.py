@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import replace
+
+import numpy as np
+from numpy.typing import NDArray
 
 from chatbot.answering.prompt import ABSTENTION
 from chatbot.answering.scripted import ScriptedEngine
@@ -10,11 +14,21 @@ from chatbot.steps import Answered, Held, Replied, SentenceReleased, Step, TurnR
 from chatbot.turn import run_turn
 from chatbot.types import HistoryMessage, Passage, ReasonCode
 from knowledge_base.curated import CuratedAnswer
-from tests.support.desk import ELSEWHERE, HOSTILE, PASSAGES, ScriptedDesk
+from tests.support.desk import ELSEWHERE, HOSTILE, PASSAGES, ScriptedDesk, WordEncoder
 
 WRITTEN = CuratedAnswer(
     "warranty", ("Is there a warranty?",), "Yes, five years. Shall I show you the terms?"
 )
+
+
+class BagOfWords(WordEncoder):
+    """Texts are as alike as they share words."""
+
+    def embed(self, texts: Sequence[str]) -> NDArray[np.float32]:
+        words = [set(text.lower().strip(".").split()) for text in texts]
+        columns = sorted(set().union(*words))
+        vectors = np.array([[word in own for word in columns] for own in words], np.float32)
+        return vectors / np.linalg.norm(vectors, axis=1, keepdims=True)
 
 
 async def steps(desk: ScriptedDesk, question: str, **request: object) -> list[Step]:
@@ -69,6 +83,43 @@ async def test_a_true_sentence_about_something_else_gives_way_to_the_passage() -
     assert isinstance(found[-1], Answered)
     assert found[-1].quoted
     assert found[-1].draft.decisions[0].reasons[0].code is ReasonCode.BESIDE_THE_POINT
+
+
+async def test_what_the_answer_leaves_out_is_added_in_the_articles_own_words() -> None:
+    both = [replace(p, units=((p.text, 0.9),)) for p in PASSAGES]
+    engine = ScriptedEngine("You can return clothing within 60 days of delivery [1].")
+    desk = ScriptedDesk(engine, passages=both)
+    desk.encoder = BagOfWords()
+    found = await steps(desk, "Until when, and what does it cost?")
+    assert said(found) == (
+        "You can return clothing within 60 days of delivery. Returns by post are free in the UK."
+    )
+    assert not found[-1].quoted
+
+
+async def test_what_was_said_is_not_said_again() -> None:
+    engine = ScriptedEngine("Clothing can be returned within 60 days of delivery, unworn [1].")
+    found = await steps(ScriptedDesk(engine, passages=judged(0.9)), "How long for a return?")
+    assert said(found).count("60") == 1
+
+
+async def test_a_word_that_only_the_question_has_is_no_fact_of_the_passage() -> None:
+    engine = ScriptedEngine("You can return a kayak within 60 days of delivery [1].")
+    found = await steps(ScriptedDesk(engine, passages=judged(0.9)), "How long for a kayak?")
+    assert said(found) == PASSAGES[0].text
+    assert found[-1].draft.decisions[0].reasons[0].words == "kayak"
+
+
+async def test_where_no_unit_is_likely_to_answer_the_model_is_not_asked() -> None:
+    engine = ScriptedEngine("You can return it within 60 days of delivery [1].")
+    desk = ScriptedDesk(engine, passages=judged(0.05))
+    found = await steps(desk, "How long for a return?")
+    assert isinstance(found[-1], Replied)
+    assert found[-1].released.provenance["id"] == "abstain"
+    reviewed = await steps(
+        ScriptedDesk(engine, passages=judged(0.05)), "review this please", always_compose=True
+    )
+    assert isinstance(reviewed[-1], Held)
 
 
 async def test_when_the_model_finds_nothing_only_a_surely_relevant_unit_is_quoted() -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 
 from chatbot.conversations.office import Office
 from chatbot.errors import NotFound
@@ -44,6 +44,17 @@ class Directory:
                 for staff_id, name, role in (*keys, *people)
             }
         return sorted(found.values(), key=lambda who: (not who["on_duty"], who["name"]))
+
+    async def names(self) -> dict[str, str]:
+        """Staff id -> name, also of those who left."""
+        async with self.office.read() as rows:
+            keys = await rows.session.execute(select(ApiKey.id, ApiKey.name))
+            people = await rows.session.execute(
+                select(
+                    StaffSession.staff_id.label("id"), func.max(StaffSession.name).label("name")
+                ).group_by(StaffSession.staff_id)
+            )
+            return {row.id: row.name for row in (*keys, *people)}
 
     async def find(self, staff_id: str) -> tuple[str, str]:
         """(id, name). Raises NotFound."""

@@ -45,6 +45,7 @@ class Composer:
         passages: Sequence[Passage],
         history: Sequence[HistoryMessage] = (),
         released_prefix: str = "",
+        conversation: str = "",
     ) -> AsyncGenerator[Sentence, None]:
         """Sentences after ``released_prefix``, each as soon as it is surely finished.
 
@@ -58,6 +59,7 @@ class Composer:
             prefix=prefix,
             max_new_tokens=self.max_new_tokens,
             deadline_s=self.deadline_s,
+            conversation=conversation,
             accepted=True,
         )
         stream = SentenceStream()

@@ -36,6 +36,8 @@ class GenerationRequest:
     seed: int | None = None
     deadline_s: float = 60.0
     """From the call to ``stream`` on, waiting included."""
+    conversation: str = ""
+    """Whose answer it is, so that an experiment treats a conversation alike throughout."""
     accepted: bool = field(default=False)
     """The customer already has a 202: wait for room instead of raising EngineBusy."""
 

@@ -1,4 +1,5 @@
-"""When no sentence of the model stands: the passage's own words."""
+"""The passages' own words: instead of a model's answer that does not stand, or beside one that
+leaves out what the passages say."""
 
 from __future__ import annotations
 
@@ -10,9 +11,12 @@ from knowledge_base.encoder import TextEncoder
 from knowledge_base.units import units
 
 LOOKED_AT = 2  # unjudged passages: below the second a quotation answers too rarely
-SECOND = 0.5  # of the best unit's probability: then a second one is quoted beside it
+SECOND = 0.4  # of the best unit's probability: then a second one is quoted beside it
 MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
+SAID_WORDS = 0.6  # of a unit's words in the answer: it is said already
+SAID_LIKENESS = 0.8  # cosine of a unit with a sentence of the answer: the same in other words
+_WORD = re.compile(r"\w{3,}|\d+")
 _END = re.compile(r"[.!?:…]$")
 
 
@@ -41,6 +45,27 @@ def best_quotes(
     vectors = encoder.embed([question, *(text for _, text in pieces)])
     number, text = pieces[int((vectors[1:] @ vectors[0]).argmax())]
     return (_sentence(text, number),)
+
+
+def unsaid(
+    quotes: Sequence[Sentence], said: Sequence[str], encoder: TextEncoder
+) -> tuple[Sentence, ...]:
+    """Those ``quotes`` that no sentence of ``said`` gives, in words or in meaning."""
+    if not quotes or not said:
+        return tuple(quotes)
+    words = _words(" ".join(said))
+    vectors = encoder.embed([*said, *(quote.text for quote in quotes)])
+    likeness = (vectors[len(said) :] @ vectors[: len(said)].T).max(axis=1)
+    return tuple(
+        quote
+        for quote, alike in zip(quotes, likeness.tolist(), strict=True)
+        if alike < SAID_LIKENESS
+        and len(_words(quote.text) & words) < SAID_WORDS * len(_words(quote.text))
+    )
+
+
+def _words(text: str) -> set[str]:
+    return set(_WORD.findall(text.casefold()))
 
 
 def _sentence(text: str, number: int) -> Sentence:

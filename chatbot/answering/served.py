@@ -2,6 +2,7 @@
 
     data_dir/models/answers/
         aliases.json                {"serving": VERSION, "candidate": VERSION}
+        before.json                 what served before, newest last; null is the default adapter
         VERSION/manifest.json       base digest, adapter digest, data hash, recipe, metrics
         VERSION/adapter_model.safetensors, adapter_config.json, card.md
 
@@ -15,22 +16,27 @@ import os
 import re
 import shutil
 import tempfile
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Literal
+
+from filelock import FileLock
 
 from chatbot.answering.base_model import base_digest, sha256_of
 from chatbot.errors import Conflict, NotFound, SetupError
 from chatbot.settings import Settings
 
 DEFAULT_ADAPTER = Path(__file__).parent / "weights"
-WEIGHTS, CONFIG, MANIFEST, ALIASES = (
+WEIGHTS, CONFIG, MANIFEST, ALIASES, BEFORE = (
     "adapter_model.safetensors",
     "adapter_config.json",
     "manifest.json",
     "aliases.json",
+    "before.json",
 )
+SERVABLE = "LORA"
+"""The kind of adapter (peft's name) that is merged into its base, as every engine serves it."""
 Alias = Literal["serving", "candidate"]
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
 
@@ -67,25 +73,41 @@ class AnswerRegistry:
             raise NotFound(f"there is no answer model {version!r}; registered: {known}")
         return folder
 
+    def has(self, version: str) -> bool:
+        return bool(_VERSION.match(version)) and (self.root / version / MANIFEST).exists()
+
     def manifest(self, version: str) -> dict[str, Any]:
         content: dict[str, Any] = json.loads((self.path(version) / MANIFEST).read_text())
         return content
 
-    def register(self, version: str, adapter: Path, base: Path, about: Mapping[str, Any]) -> Path:
-        """Copies an adapter folder in as ``version``; ``about`` joins the manifest (data hash,
-        recipe, metrics). Raises Conflict if the version is there, SetupError if the adapter
-        does not fit the base; nothing half-registered stays behind."""
+    def register(
+        self,
+        version: str,
+        adapter: Path,
+        base: Path,
+        about: Mapping[str, Any],
+        files: Sequence[Path] = (),
+    ) -> Path:
+        """Copies an adapter folder in as ``version``, with ``files`` beside it; ``about`` joins
+        the manifest (data hash, recipe, metrics). Raises Conflict if the version is there,
+        SetupError if the adapter does not fit the base or the disk is full; nothing
+        half-registered stays behind."""
         if not _VERSION.match(version):
             raise SetupError(f"version {version!r}: letters, digits, dot, dash, 80 at most")
         if (self.root / version).exists():
             raise Conflict(f"answer model {version!r} is registered already and never changes")
         info = check_adapter(adapter, base)
-        self.root.mkdir(parents=True, exist_ok=True)
-        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+        try:
+            self.root.mkdir(parents=True, exist_ok=True)
+            temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=self.root))
+        except OSError as error:
+            raise _not_written(self.root, error) from error
         try:
             for path in adapter.iterdir():
                 if path.is_file() and path.name != MANIFEST:
                     shutil.copy2(path, temporary / path.name)
+            for path in files:
+                shutil.copy2(path, temporary / path.name)
             manifest = {
                 **about,
                 "version": version,
@@ -96,6 +118,8 @@ class AnswerRegistry:
             (temporary / MANIFEST).write_text(json.dumps(manifest, indent=1, default=str) + "\n")
             temporary.chmod(0o755)
             temporary.replace(self.root / version)
+        except OSError as error:
+            raise _not_written(self.root, error) from error
         finally:
             shutil.rmtree(temporary, ignore_errors=True)
         return self.root / version
@@ -108,17 +132,57 @@ class AnswerRegistry:
         return content
 
     def point(self, alias: Alias, version: str | None) -> None:
-        """Moves an alias (None removes it); a reader sees the old or the new, never less."""
+        """Moves an alias (None removes it); a reader sees the old or the new, never less. What
+        ``serving`` named before is remembered for ``roll_back``."""
         if version is not None:
             self.path(version)
+        with self._locked():
+            before = self.aliases().get(alias)
+            if alias == "serving" and before != version:
+                self._write(BEFORE, [*self._served_before(), before])
+            self._point(alias, version)
+
+    def roll_back(self) -> tuple[str | None, str | None]:
+        """Serves again what served before: (now, until now), None for the default adapter.
+        Raises Conflict where nothing did."""
+        with self._locked():
+            serving = self.aliases().get("serving")
+            stack = self._served_before()
+            while stack and stack[-1] == serving:
+                stack.pop()  # a promotion that was interrupted before the alias moved
+            if not stack:
+                raise Conflict("nothing served before this; there is nothing to roll back to")
+            now = stack.pop()
+            self._point("serving", now)
+            self._write(BEFORE, stack)
+        return now, serving
+
+    def _served_before(self) -> list[str | None]:
+        file = self.root / BEFORE
+        return list(json.loads(file.read_text())) if file.exists() else []
+
+    def _point(self, alias: Alias, version: str | None) -> None:
         aliases = self.aliases()
         aliases.pop(alias, None)
         if version is not None:
             aliases[alias] = version
+        self._write(ALIASES, aliases)
+
+    def _locked(self) -> FileLock:
         self.root.mkdir(parents=True, exist_ok=True)
-        temporary = self.root / f".{ALIASES}.{os.getpid()}"
-        temporary.write_text(json.dumps(aliases, indent=1) + "\n")
-        temporary.replace(self.root / ALIASES)
+        return FileLock(self.root / ".lock")
+
+    def _write(self, name: str, content: Any) -> None:
+        temporary = self.root / f".{name}.{os.getpid()}"
+        temporary.write_text(json.dumps(content, indent=1) + "\n")
+        temporary.replace(self.root / name)
+
+
+def _not_written(root: Path, error: OSError) -> SetupError:
+    return SetupError(
+        f"cannot write below {root}: {error.strerror or error}; nothing was registered; free some "
+        "space or choose another place with CHATBOT_DATA_DIR"
+    )
 
 
 def resolve_adapter(settings: Settings) -> Path | None:
@@ -151,10 +215,16 @@ def check_adapter(adapter: Path, base: Path) -> AdapterInfo:
     for name in (CONFIG, WEIGHTS):
         if not (adapter / name).exists():
             raise SetupError(f"CHATBOT_ANSWER_ADAPTER: {adapter} holds no {name}")
-    config = json.loads((adapter / CONFIG).read_text())
-    rank = int(config.get("r", 0))
+    config = _json(adapter / CONFIG)
+    kind = str(config.get("peft_type") or "LORA")
+    if kind not in SERVABLE:
+        raise SetupError(
+            f"{adapter} is an adapter of kind {kind}, which cannot be merged into its base; served "
+            f'are {" and ".join(SERVABLE)}: train one with method = "lora" in the recipe'
+        )
+    rank = int(config.get("r" if kind == "LORA" else "target_r") or 0)
     manifest = adapter / MANIFEST
-    about = json.loads(manifest.read_text()) if manifest.exists() else {}
+    about = _json(manifest) if manifest.exists() else {}
     made_for = str(about.get("base_digest") or "")
     model = json.loads((base / "config.json").read_text())
     try:
@@ -177,6 +247,16 @@ def check_adapter(adapter: Path, base: Path) -> AdapterInfo:
             "CHATBOT_ANSWER_ADAPTER=none"
         )
     return AdapterInfo(adapter, made_for, rank, sha256_of(adapter / WEIGHTS)[:12])
+
+
+def _json(file: Path) -> dict[str, Any]:
+    try:
+        content = json.loads(file.read_text(encoding="utf-8"))
+    except ValueError as error:
+        raise SetupError(f"{file} is no JSON ({error}); it may be cut off, copy it again") from None
+    if not isinstance(content, dict):
+        raise SetupError(f"{file} holds a {type(content).__name__}, an object is needed")
+    return content
 
 
 def model_version(base: Path, adapter: Path | None) -> str:

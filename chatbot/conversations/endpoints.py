@@ -36,6 +36,7 @@ async def start(body: StartBody, ctx: Ctx) -> dict[str, Any]:
         "token": started.token,
         "expires_at": iso(started.expires_at),
         "state": "bot",
+        "consent": {"rule": ctx.office.rules.file.learning.consent, "given": body.training_consent},
         "company": {
             "name": company.name,
             "bot_name": company.bot_name,

@@ -93,6 +93,7 @@ class Erasure:
         if conversation.state != "closed":
             conversation.state = "closed"
             conversation.owner_id = conversation.owner_name = None
+            conversation.assignee_id = conversation.assignee_name = None
             conversation.waiting_since = conversation.absence_told_at = None
             rows.tell_staff("conversation", conversation.id, "closed")
 

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from chatbot.conversations.office import Office
-from chatbot.conversations.records import draft_citations, joined, sentences_json
-from chatbot.conversations.repository import Conversations, as_json
+from chatbot.conversations.records import as_json, draft_citations, joined, sentences_json
+from chatbot.conversations.repository import Conversations
 from chatbot.steps import Held
 from chatbot.storage.ids import new_id
 from chatbot.storage.tables import Conversation, ReviewItem, Turn

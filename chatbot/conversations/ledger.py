@@ -27,6 +27,8 @@ from chatbot.steps import (
 from chatbot.storage.tables import Conversation, Turn
 from chatbot.types import Sentence, SentenceKind
 
+Sampled = Callable[[str, bool], bool]
+"""(turn's id, is anybody on duty) -> whether a person reads the answer first."""
 HISTORY_MESSAGES = 6  # three exchanges: what a follow-up refers to, and a short prompt
 
 
@@ -49,11 +51,9 @@ class TurnLedger:
     def __init__(self, office: Office) -> None:
         self.office = office
 
-    async def claim(
-        self, sampled: Callable[[str], bool] = lambda turn_id: False
-    ) -> ClaimedTurn | None:
-        """The next turn to run, leased to the caller; None when there is none. ``sampled``
-        says of a turn's id whether a person shall read the answer first."""
+    async def claim(self, sampled: Sampled = lambda turn_id, on_duty: False) -> ClaimedTurn | None:
+        """The next turn to run, leased to the caller; None when there is none. ``sampled`` is
+        not asked of a turn whose beginning is with the customer."""
         async with self.office.read() as rows:
             if not await rows.anything_claimable():
                 return None
@@ -65,7 +65,7 @@ class TurnLedger:
             turn.fence += 1
             turn.attempts += 1
             turn.lease_until = rows.now + self.office.settings.turn_lease_s
-            request = await self._request(rows, turn, sampled(turn.id))
+            request = await self._request(rows, turn, sampled)
             return ClaimedTurn(turn.id, turn.conversation_id, turn.fence, turn.attempts, request)
 
     async def renew(self, claimed: ClaimedTurn) -> None:
@@ -225,7 +225,7 @@ class TurnLedger:
             raise TurnLost(claimed.turn_id)
         return turn, conversation
 
-    async def _request(self, rows: Conversations, turn: Turn, sampled: bool) -> TurnRequest:
+    async def _request(self, rows: Conversations, turn: Turn, sampled: Sampled) -> TurnRequest:
         conversation = await rows.lock(turn.conversation_id)
         placeholders = rows.placeholders(conversation)
         history = await rows.spoken(conversation, asked_from=turn.first_position)
@@ -235,6 +235,7 @@ class TurnLedger:
             history=tuple(history[-HISTORY_MESSAGES:]),
             placeholders=placeholders,
             locale=conversation.locale,
+            conversation=conversation.id,
             released=tuple(
                 Sentence(
                     payload["text"],
@@ -244,5 +245,5 @@ class TurnLedger:
                 )
                 for payload in sent
             ),
-            sampled=sampled,
+            sampled=not sent and sampled(turn.id, await self.office.on_duty(rows)),
         )

@@ -2,12 +2,18 @@
 
 from __future__ import annotations
 
+import json
+from dataclasses import asdict
 from typing import Any
 
-from chatbot.conversations.repository import as_json
 from chatbot.safety.released import Draft
 from chatbot.steps import Answered, Held
 from chatbot.types import Citation
+
+
+def as_json(value: Any) -> Any:
+    """A dataclass of the turn's vocabulary as plain JSON values."""
+    return json.loads(json.dumps(asdict(value), default=str))
 
 
 def joined(sentences: list[dict[str, Any]]) -> str:

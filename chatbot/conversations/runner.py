@@ -58,11 +58,13 @@ class TurnRunner:
         self._running.pop(task, None)
         self._slots.release()
 
-    def sampled(self, turn_id: str) -> bool:
+    def sampled(self, turn_id: str, on_duty: bool) -> bool:
         """Whether a person reads this answer although nothing is wrong with it: by the turn's
-        id, so that a turn that is resumed elsewhere is decided alike."""
+        id, so that a turn that is resumed elsewhere is decided alike. A sample is taken only
+        while somebody is there to read it; a share of 1 is no sample, everything is read."""
         share = max(self.office.rules.share, self.desk.sample_rate)
-        return int(self.office.vault.digest(turn_id)[:8], 16) < share * 2**32
+        drawn = int(self.office.vault.digest(turn_id)[:8], 16) < share * 2**32
+        return drawn and (on_duty or share >= 1)
 
     async def stop(self) -> None:
         """Gives running turns back; what they delivered stays delivered."""

@@ -40,6 +40,10 @@ class TakeoverBody(Body):
     name: Annotated[str | None, Field(max_length=80)] = None
 
 
+class AssignBody(Body):
+    to: Annotated[str | None, Field(max_length=40)]
+
+
 class ConsentBody(Body):
     training: bool
 
@@ -49,6 +53,10 @@ class ErasureBody(Body):
 
     conversation_id: Annotated[str | None, Field(max_length=40)] = None
     customer: Annotated[str | None, Field(max_length=320)] = None
+
+
+class CustomersWordBody(ErasureBody):
+    training: bool
 
 
 class ReplyBody(Body):

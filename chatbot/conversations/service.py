@@ -7,10 +7,10 @@ import secrets
 from dataclasses import dataclass
 from typing import Any
 
+from chatbot.conversations.history import history_of
 from chatbot.conversations.intake import check_signature, clean_contact, clean_message
 from chatbot.conversations.ledger import TurnLedger
 from chatbot.conversations.office import Office, message_json
-from chatbot.conversations.records import joined
 from chatbot.conversations.repository import Conversations
 from chatbot.conversations.withdrawal import withdraw_pending
 from chatbot.errors import Conflict, NotAuthenticated, NotFound, TooManyRequests
@@ -199,6 +199,7 @@ class ConversationService:
             await self.office.say_static(rows, conversation, "closed_notice", kind="closed")
             conversation.state = "closed"
             conversation.owner_id = conversation.owner_name = None
+            conversation.assignee_id = conversation.assignee_name = None
             conversation.waiting_since = conversation.absence_told_at = None
             conversation.urgent = False
             await rows.audit(conversation_id, actor, "conversation.closed", conversation_id)
@@ -240,21 +241,5 @@ class ConversationService:
             )
 
     async def history(self, conversation_id: str) -> dict[str, Any]:
-        """Delivered messages, plus the sentences of an answer that is still being written."""
         async with self.office.read() as rows:
-            conversation = await rows.find(conversation_id)
-            if conversation is None:
-                raise NotFound(f"there is no conversation {conversation_id!r}")
-            messages = await rows.messages(conversation_id)
-            shown = [message_json(message, rows.text(message)) for message in messages]
-            item = await rows.open_item(conversation_id)
-            turn = await rows.active_turn(conversation_id)
-            started = item.message_id if item else turn.message_id if turn else None
-            partial = await rows.sentence_events(started) if started else []
-            return {
-                "messages": shown,
-                "partial": {"message_id": started, "text": joined(partial)} if partial else None,
-                "state": conversation.state,
-                "held": item is not None,
-                "last_event_id": conversation.last_position,
-            }
+            return await history_of(rows, conversation_id, self.office.rules.file.learning.consent)

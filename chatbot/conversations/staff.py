@@ -8,7 +8,8 @@ from typing import Any
 from chatbot.access.keys import Staff
 from chatbot.conversations.ledger import TurnLedger
 from chatbot.conversations.office import Office, message_json
-from chatbot.conversations.repository import Conversations, as_json
+from chatbot.conversations.records import as_json
+from chatbot.conversations.repository import Conversations
 from chatbot.conversations.withdrawal import withdraw_pending
 from chatbot.errors import BadInput, Conflict, DeskgateError, NotAllowed, NotFound, TooLarge
 from chatbot.safety.released import release_by_person
@@ -40,7 +41,7 @@ class StaffService:
             return [await self._summary(rows, c) for c in await rows.listed(state, limit)]
 
     async def _summary(self, rows: Conversations, conversation: Conversation) -> dict[str, Any]:
-        last = await rows.last_message(conversation.id)
+        last = await rows.last_said(conversation.id)
         since = conversation.waiting_since
         return {
             "id": conversation.id,
@@ -51,6 +52,12 @@ class StaffService:
                 if conversation.owner_id
                 else None
             ),
+            "assignee": (
+                {"id": conversation.assignee_id, "name": conversation.assignee_name}
+                if conversation.assignee_id
+                else None
+            ),
+            "training_consent": conversation.training_consent,
             "created_at": iso(conversation.created_at),
             "updated_at": iso(conversation.updated_at),
             "waiting_s": None if since is None else max(0.0, rows.now - since),
@@ -97,10 +104,12 @@ class StaffService:
                 raise Conflict(f"{conversation.owner_name} has this conversation already")
             if conversation.state == "person":
                 return
+            await self._must_be_free(rows, conversation, staff)
             await withdraw_pending(
                 self.office, self.ledger, rows, conversation, "a person took over"
             )
             conversation.state = "person"
+            conversation.assignee_id = conversation.assignee_name = None
             conversation.owner_id, conversation.owner_name = staff.id, name or staff.name
             conversation.waiting_since = conversation.absence_told_at = None
             await self.office.say_static(
@@ -112,6 +121,38 @@ class StaffService:
             )
             await rows.audit(conversation_id, staff.actor, "conversation.takeover", conversation_id)
             rows.tell_staff("conversation", conversation_id, "person")
+
+    async def _must_be_free(
+        self, rows: Conversations, conversation: Conversation, staff: Staff
+    ) -> None:
+        """What is kept for a colleague is left to the colleague, while that one is on duty."""
+        kept_for = conversation.assignee_id
+        if kept_for in (None, staff.id) or staff.role == "admin":
+            return
+        if await rows.someone_on_duty(self.office.settings.presence_s, kept_for):
+            name = conversation.assignee_name
+            raise Conflict(f"this conversation is assigned to {name}, who is on duty")
+
+    async def assign(
+        self, conversation_id: str, staff: Staff, to: tuple[str, str] | None
+    ) -> dict[str, Any]:
+        """Keeps a conversation for (id, name), or for nobody. Raises Conflict where a person
+        has it or it is over."""
+        async with self.office.write(conversation_id) as rows:
+            conversation = await rows.lock(conversation_id)
+            if conversation.state in ("person", "closed"):
+                who = conversation.owner_name or "nobody; it is closed"
+                raise Conflict(f"this conversation cannot be assigned: it is with {who}")
+            conversation.assignee_id, conversation.assignee_name = to or (None, None)
+            await rows.audit(
+                conversation_id,
+                staff.actor,
+                "conversation.assign",
+                conversation_id,
+                {"to": conversation.assignee_id},
+            )
+            rows.tell_staff("conversation", conversation_id, conversation.state)
+            return await self._summary(rows, conversation)
 
     async def hand_back(self, conversation_id: str, staff: Staff) -> None:
         async with self.office.write(conversation_id) as rows:

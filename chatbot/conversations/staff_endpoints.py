@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from typing import Annotated, Any, Literal
 
@@ -11,9 +12,16 @@ from fastapi.responses import StreamingResponse
 from chatbot.access.directory import Directory
 from chatbot.access.keys import Staff
 from chatbot.access.sessions import COOKIE
+from chatbot.conversations.customers import conversations_of
 from chatbot.conversations.endpoints import STREAM_HEADERS
 from chatbot.conversations.erasure import Erasure
-from chatbot.conversations.schemas import ErasureBody, ReplyBody, TakeoverBody
+from chatbot.conversations.schemas import (
+    AssignBody,
+    CustomersWordBody,
+    ErasureBody,
+    ReplyBody,
+    TakeoverBody,
+)
 from chatbot.conversations.stream import staff_events
 from chatbot.storage.moments import iso
 from chatbot.web.context import Admin, Agent, Context, Ctx
@@ -53,7 +61,7 @@ async def events(staff: Agent, ctx: Ctx) -> StreamingResponse:
 async def _present(ctx: Context, staff: Staff) -> AsyncIterator[str]:
     async for event in staff_events(ctx.office):
         if event.startswith("event: ping"):
-            await ctx.staff.beat(staff)
+            await asyncio.shield(ctx.staff.beat(staff))  # leaving cancels no write half-way
         yield event
 
 
@@ -86,6 +94,23 @@ async def erase_customer(body: ErasureBody, staff: Admin, ctx: Ctx) -> dict[str,
         await erasure.conversation(body.conversation_id, staff.actor)
         return {"erased": [body.conversation_id]}
     return {"erased": await erasure.customer(body.customer or "", staff.actor)}
+
+
+@router.post("/consents")
+async def record_consent(body: CustomersWordBody, staff: Admin, ctx: Ctx) -> dict[str, list[str]]:
+    """What a customer told the team about learning from conversations: of one, or of all."""
+    found = [body.conversation_id or ""]
+    if body.conversation_id is None:
+        found = await conversations_of(ctx.office, body.customer or "")
+    for conversation_id in found:
+        await ctx.conversations.consent(conversation_id, body.training, staff.actor)
+    return {"conversations": found}
+
+
+@router.post("/conversations/{conversation_id}/assign")
+async def assign(conversation_id: str, body: AssignBody, staff: Agent, ctx: Ctx) -> dict[str, Any]:
+    to = None if body.to is None else await Directory(ctx.office).find(body.to)
+    return await ctx.staff.assign(conversation_id, staff, to)
 
 
 @router.post("/conversations/{conversation_id}/takeover")

@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import json
 import logging
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from typing import Any
 
 from sqlalchemy import func, select
@@ -95,15 +95,8 @@ async def staff_events(office: Office) -> AsyncIterator[str]:
     with office.hub.listening(STAFF) as news:
         while True:
             news.clear()
-            async with office.read() as rows:
-                changes = (
-                    await rows.session.scalars(
-                        select(StaffChange)
-                        .where(StaffChange.seq > max(began, newest - LOOK_BACK))
-                        .order_by(StaffChange.seq)
-                        .limit(500)
-                    )
-                ).all()
+            after = max(began, newest - LOOK_BACK)
+            changes = await asyncio.shield(_changes(office, after))
             fresh = [change for change in changes if change.seq not in sent]
             for change in fresh:
                 newest = max(newest, change.seq)
@@ -116,3 +109,9 @@ async def staff_events(office: Office) -> AsyncIterator[str]:
                 if not news.is_set():
                     yield sse("ping", {})
                 await asyncio.sleep(0)
+
+
+async def _changes(office: Office, after: int) -> Sequence[StaffChange]:
+    async with office.read() as rows:
+        query = select(StaffChange).where(StaffChange.seq > after).order_by(StaffChange.seq)
+        return (await rows.session.scalars(query.limit(500))).all()

@@ -11,19 +11,21 @@ from chatbot.conversations.erasure import Erasure
 from chatbot.conversations.office import Office
 from chatbot.conversations.service import ConversationService
 from chatbot.errors import DeskgateError
+from chatbot.learning.trials import guard
 from chatbot.review.late import LateItems
 
 log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 ERASE_EVERY_S = 900.0
+GUARD_EVERY_S = 60.0  # an experiment with a candidate model that does harm is ended
 
 
 class Upkeep:
     def __init__(self, office: Office, conversations: ConversationService) -> None:
         self.office, self.conversations = office, conversations
         self.late, self.erasure = LateItems(office), Erasure(office)
-        self._erased_at = float("-inf")
+        self._erased_at = self._guarded_at = float("-inf")
 
     async def run(self) -> None:
         while True:
@@ -33,6 +35,10 @@ class Upkeep:
                 if time.monotonic() - self._erased_at >= ERASE_EVERY_S:
                     self._erased_at = time.monotonic()
                     await self.erasure.expired()
+                if time.monotonic() - self._guarded_at >= GUARD_EVERY_S:
+                    self._guarded_at = time.monotonic()
+                    if why := await guard(self.office):
+                        log.error("the experiment was ended: %s", why)
             except DeskgateError as error:
                 log.error("upkeep did not finish and will try again: %s", error)
 

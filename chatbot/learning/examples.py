@@ -12,8 +12,9 @@ from typing import Any
 
 from sqlalchemy import select
 
+from chatbot.conversations.message_rows import asks
 from chatbot.conversations.office import Office
-from chatbot.conversations.repository import Conversations, asks
+from chatbot.conversations.repository import Conversations
 from chatbot.safety.pii import find_entities, redact
 from chatbot.storage.tables import Conversation, Message, ReviewItem
 from chatbot.types import HistoryMessage

@@ -9,7 +9,7 @@ from fastapi.responses import JSONResponse
 from pydantic import Field
 
 from chatbot.access.directory import Directory
-from chatbot.conversations.schemas import Body
+from chatbot.conversations.schemas import AssignBody, Body
 from chatbot.review.bulk import decide_alike
 from chatbot.review.repository import Filters
 from chatbot.web.context import Ctx, Reviewer
@@ -53,10 +53,6 @@ class BulkBody(Body):
 
 class NextBody(Body):
     team: Annotated[str | None, Field(max_length=40)] = None
-
-
-class AssignBody(Body):
-    to: Annotated[str | None, Field(max_length=40)]
 
 
 @router.get("")

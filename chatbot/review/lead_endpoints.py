@@ -7,13 +7,17 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Response
 
+from chatbot.access.directory import Directory
+from chatbot.errors import NotFound
 from chatbot.review.reports import Reports, as_csv
 from chatbot.storage import audit
 from chatbot.storage.moments import iso
+from chatbot.storage.tables import AuditRow
 from chatbot.web.context import Admin, Ctx
 
 router = APIRouter(prefix="/v1", tags=["lead"])
 
+NEWEST = 1000  # rows of one chain that are shown; all are verified
 From = Annotated[date | None, Query(alias="from")]
 To = Annotated[date | None, Query(alias="to")]
 
@@ -33,9 +37,24 @@ async def overview_csv(_staff: Admin, ctx: Ctx, first: From = None, last: To = N
 
 @router.get("/review/rules")
 async def rules(_staff: Admin, ctx: Ctx) -> dict[str, Any]:
-    """review.toml as it is in force, and what is wrong with its newest edit."""
-    file = ctx.office.rules.file
-    return {"rules": file.model_dump(mode="json"), "problem": ctx.office.rules.problem}
+    """review.toml as it is in force, what is wrong with its newest edit, and what holds all in
+    all: with routes.toml, policy.toml and the settings."""
+    rules, file = ctx.office.rules, ctx.office.rules.file
+    return {
+        "rules": file.model_dump(mode="json"),
+        "problem": rules.problem,
+        "in_force": {
+            "intents": sorted({*ctx.desk.always_reviewed, *file.always_review.intents}),
+            "below_confidence": file.always_review.below_confidence,
+            "share": max(rules.share, ctx.desk.sample_rate),
+            "answer_within_s": rules.target_s(urgent=False),
+            "urgent_within_s": rules.target_s(urgent=True),
+            "late": [step.model_dump(mode="json") for step in rules.late],
+            "lease_s": ctx.office.settings.review_lease_s,
+            "retention_days": ctx.office.settings.retention_days,
+            "consent": file.learning.consent,
+        },
+    }
 
 
 @router.get("/audit")
@@ -47,20 +66,38 @@ async def trail(
 ) -> dict[str, Any]:
     async with ctx.office.read() as rows:
         found = await audit.newest(rows.session, chain, limit)
-        return {
-            "rows": [
-                {
-                    "chain": row.chain,
-                    "sequence": row.sequence,
-                    "at": iso(row.at),
-                    "actor": row.actor,
-                    "action": row.action,
-                    "subject": row.subject,
-                    "data": row.data,
-                }
-                for row in found
-            ]
-        }
+        return {"rows": [_shown(row) for row in found]}
+
+
+@router.get("/audit/chains/{chain}")
+async def one_chain(chain: str, _staff: Admin, ctx: Ctx) -> dict[str, Any]:
+    """Who did what when in one conversation, oldest first, and whether the chain is whole."""
+    names = await Directory(ctx.office).names()
+    async with ctx.office.read() as rows:
+        found = await audit.newest(rows.session, chain, NEWEST)
+        if not found:
+            raise NotFound(f"there is no audit chain {chain!r}; it is a conversation's id")
+        count, breaks = await audit.verify(rows.session, rows.vault, only=chain)
+    mentioned = {who for row in found for who in (row.actor.partition(":")[2], row.data.get("to"))}
+    return {
+        "chain": chain,
+        "count": count,
+        "broken": {"sequence": breaks[0].sequence, "reason": breaks[0].reason} if breaks else None,
+        "names": {who: name for who, name in names.items() if who in mentioned},
+        "rows": [_shown(row) for row in reversed(found)],
+    }
+
+
+def _shown(row: AuditRow) -> dict[str, Any]:
+    return {
+        "chain": row.chain,
+        "sequence": row.sequence,
+        "at": iso(row.at),
+        "actor": row.actor,
+        "action": row.action,
+        "subject": row.subject,
+        "data": row.data,
+    }
 
 
 @router.get("/audit/verify")

@@ -5,17 +5,15 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from sqlalchemy import Row, exists, func, select
+from sqlalchemy import Row, exists, select
 from sqlalchemy.ext.asyncio import AsyncSession
 
 from chatbot.storage.tables import (
-    ApiKey,
     AuditRow,
     Conversation,
     Feedback,
     Message,
     ReviewItem,
-    StaffSession,
 )
 
 WAITING, TAKEN = "conversation.waiting", "conversation.takeover"
@@ -94,16 +92,6 @@ class ReportRows:
                 Feedback.created_at >= self.start, Feedback.created_at < self.end
             )
         )
-
-    async def names(self) -> dict[str, str]:
-        """Staff id -> name, also of those who left."""
-        keys = await self._all(select(ApiKey.id, ApiKey.name))
-        people = await self._all(
-            select(
-                StaffSession.staff_id.label("id"), func.max(StaffSession.name).label("name")
-            ).group_by(StaffSession.staff_id)
-        )
-        return {row.id: row.name for row in (*keys, *people)}
 
     async def _all(self, query: Any) -> Sequence[Row[Any]]:
         return (await self.session.execute(query)).all()

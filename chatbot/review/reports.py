@@ -9,6 +9,7 @@ from collections.abc import Callable, Iterable, Sequence
 from datetime import date, datetime, time, timedelta
 from typing import Any
 
+from chatbot.access.directory import Directory
 from chatbot.conversations.office import Office
 from chatbot.errors import BadInput
 from chatbot.review.report_rows import ReportRows
@@ -24,7 +25,10 @@ DAY_COLUMNS = (
     *DECISIONS,
     "wait_p50_s",
     "wait_p95_s",
+    "agreement",
+    "edit_distance_mean",
     "handovers",
+    "handover_wait_p50_s",
     "thumbs_up",
     "thumbs_down",
 )
@@ -49,7 +53,8 @@ class Reports:
             found = ReportRows(rows.session, start, end)
             items, conversations = await found.items(), await found.conversations()
             messages, handovers = await found.message_times(), await found.handovers()
-            thumbs, names = await found.thumbs(), await found.names()
+            thumbs = await found.thumbs()
+        names = await Directory(self.office).names()
         by_day = self._by_day
         days = [first + timedelta(days=n) for n in range((last - first).days + 1)]
         held, written = by_day(items, lambda i: i.created_at), by_day(messages, lambda at: at)
@@ -75,7 +80,8 @@ class Reports:
                     "conversations": len(begun.get(day, ())),
                     "messages": len(written.get(day, ())),
                     **_items(held.get(day, ())),
-                    "handovers": len(waited.get(day, ())),
+                    **_quality(held.get(day, ())),
+                    **_handovers(waited.get(day, ())),
                     **_thumbs(liked.get(day, ())),
                 }
                 for day in days

@@ -1,64 +1,39 @@
-"""``review.toml`` as it is now: read again when the file changes, the old one kept if it broke."""
+"""``review.toml`` in force, and what follows from it for an answer, an item and a person."""
 
 from __future__ import annotations
 
-import logging
-import threading
-import time
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
 
-from chatbot.errors import SetupError
 from chatbot.review.rules_file import LateStep, RulesFile, read_rules_file
 from chatbot.settings import Settings
 from chatbot.types import Reason, ReasonCode, Route
-
-log = logging.getLogger(__name__)
-
-LOOK_AGAIN_S: Final = 1.0  # a file system call at most this often, not at every turn
+from chatbot.watched_file import Watched
 
 
 class ReviewRules:
-    """What the lead set. Safe to use from several threads."""
+    """What the lead set. Safe to use from several threads; an edit is in force at once."""
 
     def __init__(
         self, settings: Settings, texts: Mapping[str, str], path: Path | None = None
     ) -> None:
-        self.problem: str | None = None
-        """What is wrong with the file's newest edit; None while file and rules agree."""
-        self._settings, self._texts, self._path = settings, texts, path
-        self._stamp = _stamp(path)
-        self._file = RulesFile() if self._stamp is None or path is None else self._read(path)
-        self._looked = time.monotonic()
-        self._lock = threading.Lock()
+        """Raises SetupError for a file that cannot be used; without one the defaults hold."""
+        self._settings = settings
 
-    def _read(self, path: Path) -> RulesFile:
-        return read_rules_file(path, self._texts)
+        def read(file: Path) -> RulesFile:
+            return read_rules_file(file, texts) if file.exists() else RulesFile()
+
+        self._watched = None if path is None else Watched(path, read)
 
     @property
     def file(self) -> RulesFile:
         """Of the newest edit that could be read; the defaults where there is no file."""
-        now = time.monotonic()
-        if self._path is not None and now - self._looked >= LOOK_AGAIN_S:
-            with self._lock:
-                self._looked = now
-                self._look_again(self._path)
-        return self._file
+        return RulesFile() if self._watched is None else self._watched.current
 
-    def _look_again(self, path: Path) -> None:
-        stamp = _stamp(path)
-        if stamp == self._stamp:
-            return
-        self._stamp = stamp
-        try:
-            self._file = RulesFile() if stamp is None else self._read(path)
-        except SetupError as error:
-            self.problem = f"{error.detail} (the rules before this edit are still in force)"
-            log.error("review.toml was not reloaded: %s", error.detail)
-        else:
-            self.problem = None
-            log.info("review.toml was reloaded")
+    @property
+    def problem(self) -> str | None:
+        """What is wrong with the file's newest edit; None while file and rules agree."""
+        return None if self._watched is None else self._watched.problem
 
     # What is reviewed
 
@@ -122,14 +97,3 @@ class ReviewRules:
         teams = self.file.teams.items()
         own = [name for name, team in teams if not team.members or staff_name in team.members]
         return ("", *own)
-
-
-def _stamp(path: Path | None) -> tuple[int, int] | None:
-    """Modification time and size; None where there is no file."""
-    if path is None:
-        return None
-    try:
-        found = path.stat()
-    except OSError:
-        return None
-    return found.st_mtime_ns, found.st_size

@@ -28,6 +28,7 @@ from chatbot.settings import Settings
 from chatbot.toml_lines import near
 from chatbot.types import Action, HistoryMessage, Prediction, Route, Screening, Tone
 from knowledge_base.encoder import EncoderFiles
+from knowledge_base.query import search_queries
 
 
 class Case(BaseModel):
@@ -136,11 +137,13 @@ class Judge:
 
     def judge(self, cases: Iterable[tuple[int, Case]]) -> list[Judged]:
         known = list(cases)
-        predictions = self.router.predict([case.say for _, case in known])
-        return [
-            self._judge(line, case, prediction)
-            for (line, case), prediction in zip(known, predictions, strict=True)
-        ]
+        return [self._judge(line, case, self._read(case)) for line, case in known]
+
+    def _read(self, case: Case) -> Prediction:
+        spoken = [(message.role, message.text) for message in case.history]
+        *joined, _ = search_queries(spoken, case.say)
+        alone, *others = self.router.predict([case.say, *joined])
+        return self.routes.read_together(alone, others)
 
     def _judge(self, line: int, case: Case, prediction: Prediction) -> Judged:
         said = [m.text for m in case.history if m.role == "customer"]
@@ -191,6 +194,12 @@ class Judge:
         )
 
 
+def load_judge(settings: Settings) -> Judge:
+    """Of the company that is served. Raises SetupError."""
+    router = RouterModel.load(encoder=EncoderFiles(settings.encoder))
+    return Judge.load(settings.company, load_company(settings.company), router)
+
+
 def run_cases(settings: Settings, file: Path | None, say: Callable[[str], None]) -> tuple[int, int]:
     """Judges the cases of ``file`` (default: the company folder's) and says what is wrong.
 
@@ -198,10 +207,7 @@ def run_cases(settings: Settings, file: Path | None, say: Callable[[str], None])
     """
     path = file or settings.company / "routes_test.toml"
     cases = read_cases(path)
-    files = EncoderFiles(settings.encoder)
-    judge = Judge.load(
-        settings.company, load_company(settings.company), RouterModel.load(encoder=files)
-    )
+    judge = load_judge(settings)
     wrong = [judged for judged in judge.judge(cases) if judged.wrong]
     for judged in wrong:
         say(f"{path}:{judged.line}: {judged.case.say!r}: {'; '.join(judged.wrong)}")

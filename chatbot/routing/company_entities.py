@@ -11,8 +11,8 @@ from typing import Self
 
 from chatbot.routing.entity_file import CompanyPattern, read_patterns
 from chatbot.routing.values import Values
-from chatbot.routing.watched import Watched
 from chatbot.types import Entity
+from chatbot.watched_file import Watched
 
 log = logging.getLogger(__name__)
 
@@ -51,7 +51,11 @@ class CompanyEntities:
             for start, end in spans:
                 said = text[start:end]
                 value = re.sub(r"\s", "", said).upper()
-                found.append(Entity(pattern.label, start, end, said, value, "company"))
+                found.append(
+                    Entity(
+                        pattern.label, start, end, said, value, "company", personal=pattern.personal
+                    )
+                )
         return without_overlap(sorted(found, key=lambda e: (e.start - e.end, e.start)))
 
     def complete(self, text: str, entities: Iterable[Entity], today: date) -> tuple[Entity, ...]:

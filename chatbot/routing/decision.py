@@ -3,35 +3,19 @@ first one that applies wins."""
 
 from __future__ import annotations
 
-import re
-from collections.abc import Collection, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import replace
 
 from chatbot.routing.artifact import Bands
-from chatbot.routing.hours import Closed
-from chatbot.routing.policy_file import DeclaredRoute, Routes, SlotTable
-from chatbot.types import Action, HistoryMessage, Prediction, Route, Screening, Tone
+from chatbot.routing.evidence import Evidence, Turn
+from chatbot.routing.policy_file import DeclaredRoute, Routes
+from chatbot.types import Action, Route, Tone
 
-PLACEHOLDER = re.compile(r"<([A-Z_]+)_\d+>")
 SLOT_REPLY_WORDS = 4  # "it's LM-1234567, sorry": a reply to our question, not a new one
 CAUTION = 0.25  # a second intent this likely that must be reviewed makes the message reviewed
 RIVAL = 1 / 3  # a second intent less than a third as likely as the first is not worth a question
 HUMAN_REQUEST = "human_request"
 AFFIRM_DENY = "affirm_deny"
 HUMAN_REQUEST_FROM = 0.4  # a person who may be asking for a person gets one
-
-
-@dataclass(frozen=True, slots=True)
-class Turn:
-    """What one decision looks at."""
-
-    screening: Screening
-    prediction: Prediction
-    history: Sequence[HistoryMessage]
-    company_language: str
-    remembered: Collection[str] = ()
-    """Labels of entities in the customer's earlier messages, beside their placeholders."""
-    closed: Closed | None = None
 
 
 class Decision:
@@ -44,6 +28,7 @@ class Decision:
         self.clarify = bands.clarify if declared.clarify == "model" else declared.clarify
         self.prediction = turn.prediction
         self.first = routes.route(turn.prediction.intent)
+        self.evidence = Evidence(routes.file, turn)
 
     def route(self) -> Route:
         route = self._by_rule()
@@ -64,6 +49,7 @@ class Decision:
             self._failed_before,
             self._slot_reply,
             self._out_of_scope,
+            self._own_case,
         ):
             found = rule()
             if found is not None:
@@ -89,10 +75,9 @@ class Decision:
         )
 
     def _asked_for_a_person(self) -> Route | None:
-        text = " ".join(self.turn.screening.text.casefold().split())
-        for keyword in self.file.handover.keywords:
-            if re.search(rf"(?<!\w){re.escape(keyword.casefold())}(?!\w)", text):
-                return self._handover(f"the message contains {keyword!r}")
+        keyword = self.evidence.keyword()
+        if keyword is not None:
+            return self._handover(f"the message contains {keyword!r}")
         chance = dict(self.prediction.intents).get(HUMAN_REQUEST, 0.0)
         if chance >= HUMAN_REQUEST_FROM and self.prediction.intent == HUMAN_REQUEST:
             return self._handover(f"{HUMAN_REQUEST} with confidence {chance:.2f}")
@@ -106,40 +91,22 @@ class Decision:
         return self._handover(f"the customer sounds {tone.value}", urgent=urgent)
 
     def _failed_before(self) -> Route | None:
-        count = self._failures()
+        count = self.evidence.failures()
         if count < self.file.handover.after_failures:
             return None
         return self._handover(f"the bot did not help {count} times in a row")
-
-    def _failures(self) -> int:
-        """The bot's last messages that did not help, and a question asked word for word again."""
-        phrases = [p.casefold() for p in self.file.handover.failure_phrases]
-        count = 0
-        for message in reversed(self.turn.history):
-            if message.role == "person":
-                break
-            if message.role == "bot":
-                if not any(p in message.text.casefold() for p in phrases):
-                    break
-                count += 1
-        now = _plain(self.turn.screening.redacted)
-        asked = [_plain(m.text) for m in self.turn.history if m.role == "customer"]
-        repeated = asked.count(now) if len(now.split()) >= 3 else 0
-        return max(count, repeated)
 
     def _slot_reply(self) -> Route | None:
         """A reply to our own question for a slot, whatever the router makes of a number.
 
         A clear message about something else is not one, and takes its own route.
         """
-        said = [m.text for m in self.turn.history if m.role != "customer"]
         for name, slot in self.file.slots.items():
-            if not said or slot.asked_phrase.casefold() not in said[-1].casefold():
+            if not self.evidence.just_asked(slot):
                 continue
             then = Action(slot.then)
-            rest = PLACEHOLDER.sub(" ", self.turn.screening.redacted)
-            given = self._in_message(slot)
-            if given and len(re.findall(r"\w+", rest)) <= SLOT_REPLY_WORDS:
+            given = self.evidence.given(slot)
+            if given and self.evidence.words_beside_values() <= SLOT_REPLY_WORDS:
                 why = f"the {name} that was asked for"
                 return self._make(then, why, template=self._template_of(then))
             unclear = self.prediction.confidence < self.act or self.prediction.out_of_scope
@@ -152,11 +119,24 @@ class Decision:
                 )
         return None
 
+    def _own_case(self) -> Route | None:
+        """An order number beside something that is else answered from articles: unless it is
+        asked as a question, a person looks at that order."""
+        if self.prediction.confidence < self.clarify or self.evidence.question():
+            return None
+        for name, slot in self.file.slots.items():
+            if self.first.intent in slot.own_case and self.evidence.given(slot):
+                then = Action(slot.then)
+                why = f"{self.first.intent} about an {name} that was given"
+                return self._make(then, why, template=self._template_of(then))
+        return None
+
     def _out_of_scope(self) -> Route | None:
         scope, score = self.file.out_of_scope, self.prediction.out_of_scope_score
         if not self.prediction.out_of_scope:
             return None
-        if score >= scope.refuse_from:
+        # A follow-up ("and with a pin?") says little of its own subject.
+        if score >= scope.refuse_from and not self.evidence.follows_up():
             why = f"out of scope, score {score:.2f}"
             return self._make(Action.REFUSE, why, template=scope.template)
         if self.prediction.confidence >= self.clarify:  # what is out of scope has no likely intent
@@ -185,6 +165,11 @@ class Decision:
             return self._declared(
                 self.first, f"{self.first.intent} with confidence {confidence:.2f}, without a rival"
             )
+        if self._articles_may_hold(top):
+            why = f"unsure ({confidence:.2f}), but asked as a question"
+            return self._articles_first(
+                why, self.first.slot if confidence >= self.clarify else None
+            )
         if confidence >= self.clarify:
             names = " or ".join(d.label for d, _ in top)
             return self._make(Action.CLARIFY, f"unsure ({confidence:.2f}) between {names}")
@@ -197,6 +182,16 @@ class Decision:
             return self._make(Action.ANSWER, f"{why}: the help articles are asked first")
         return self._handover(why)
 
+    def _articles_may_hold(self, top: list[tuple[DeclaredRoute, float]]) -> bool:
+        """A question back is not worth it where the articles can be asked at once."""
+        others = {declared.action for declared, _ in top[1:]}
+        grave = any(declared.urgent and chance >= CAUTION for declared, chance in top)
+        if grave or not self.evidence.telling():
+            return False
+        if self.first.action is Action.ANSWER and Action.HANDOVER not in others:
+            return True
+        return Action.ANSWER in {self.first.action, *others} and self.evidence.question()
+
     def _declared(self, declared: DeclaredRoute, why: str) -> Route:
         urgent = declared.urgent
         if declared.action is not Action.ASK_SLOT or declared.slot is None:
@@ -204,22 +199,16 @@ class Decision:
             return self._make(declared.action, why, template=template, urgent=urgent)
         slot = self.file.slots[declared.slot]
         then = Action(slot.then)
-        if self._in_message(slot) or self._in_history(slot):
+        if self.evidence.given(slot) or self.evidence.remembered(slot):
             why = f"{why}; {declared.slot} is known"
             return self._make(then, why, template=self._template_of(then), urgent=urgent)
-        if self._asked(slot):
+        if self.evidence.asked(slot):
             why = f"{why}; {declared.slot} was asked for and not given"
             return self._make(
                 then, why, template=self._template_of(then), urgent=urgent, missing=declared.slot
             )
-        if self._general():
-            # The text is said if the articles hold nothing.
-            return self._make(
-                Action.ANSWER,
-                f"{why}, but asked in general: the help articles are asked first",
-                template=slot.ask,
-                missing=declared.slot,
-            )
+        if self.evidence.question():
+            return self._articles_first(f"{why}, but asked as a question", declared.slot)
         return self._make(
             Action.ASK_SLOT,
             f"{why}; {declared.slot} is missing",
@@ -228,29 +217,14 @@ class Decision:
             missing=declared.slot,
         )
 
-    def _general(self) -> bool:
-        text = " ".join(self.turn.screening.redacted.casefold().split())
-        return any(re.search(pattern, text) for pattern in self.file.general.patterns)
-
-    def _in_message(self, slot: SlotTable) -> bool:
-        entities = (*self.turn.screening.entities, *self.prediction.entities)
-        known = {label.casefold() for label in slot.labels}
-        return any(e.label.casefold() in known for e in entities)
-
-    def _in_history(self, slot: SlotTable) -> bool:
-        known = {label.casefold() for label in slot.labels}
-        if any(label.casefold() in known for label in self.turn.remembered):
-            return True
-        return any(
-            found.casefold() in known
-            for m in self.turn.history
-            if m.role == "customer"
-            for found in PLACEHOLDER.findall(m.text)
+    def _articles_first(self, why: str, slot: str | None) -> Route:
+        """If they hold nothing, the slot is asked for."""
+        return self._make(
+            Action.ANSWER,
+            f"{why}: the help articles are asked first",
+            template=self.file.slots[slot].ask if slot else None,
+            missing=slot,
         )
-
-    def _asked(self, slot: SlotTable) -> bool:
-        phrase = slot.asked_phrase.casefold()
-        return any(m.role == "bot" and phrase in m.text.casefold() for m in self.turn.history)
 
     def _template_of(self, action: Action) -> str | None:
         return self.file.handover.template if action is Action.HANDOVER else None
@@ -286,7 +260,3 @@ class Decision:
             urgent=urgent,
             alternatives=self.prediction.intents[1:3],
         )
-
-
-def _plain(text: str) -> str:
-    return " ".join(re.findall(r"\w+", text.casefold()))

@@ -6,6 +6,7 @@ version = 1
 pattern = 'MC-\\d{6}'      # a regular expression; capital and small letters are the same
 example = "MC-204118"      # must match, and pass the checksum
 checksum = "luhn"          # optional: luhn, mod97 or gtin
+personal = true            # optional: what is stored, prompted and logged gets a placeholder
 """
 
 from __future__ import annotations
@@ -28,7 +29,7 @@ from chatbot.toml_lines import Lines, near
 PATTERN_BUDGET_S: Final = 0.05
 """A pattern that takes longer over a message is left out of it: 10,000 characters take a sound
 one below 1 ms, and backtracking without end would stop every turn."""
-_NAME: Final = re.compile(r"[a-z][a-z0-9_]{1,29}")
+_NAME: Final = re.compile(r"[a-z][a-z_]{1,29}")  # in capitals it is the name of a placeholder
 _PROBES: Final = tuple(piece * 2000 for piece in ("a", "1", "a1", "1-", " ", "a "))
 """Long runs on which a pattern that backtracks without end shows itself before it serves."""
 
@@ -39,6 +40,7 @@ class EntityTable(BaseModel):
     pattern: str
     example: str
     checksum: Literal["luhn", "mod97", "gtin"] | None = None
+    personal: bool = False
 
 
 class EntityFile(BaseModel):
@@ -55,6 +57,7 @@ class CompanyPattern:
     label: str
     pattern: regex.Pattern[str]
     checksum: str | None
+    personal: bool = False
 
     def finds(self, text: str) -> list[tuple[int, int]]:
         """Raises TimeoutError after PATTERN_BUDGET_S."""
@@ -96,14 +99,14 @@ def _pattern(name: str, table: EntityTable, lines: Lines) -> CompanyPattern:
     place = ["entities", name]
     if not _NAME.fullmatch(name):
         raise lines.error(
-            [*place, "pattern"], f"name {name!r}: use small letters, digits and _ (30 at most)"
+            [*place, "pattern"], f"name {name!r}: use small letters and _ (30 at most)"
         )
     try:
         compiled = regex.compile(rf"(?<!\w)(?:{table.pattern})(?!\w)", regex.IGNORECASE)
     except regex.error as error:
         reason = f"{table.pattern!r} is no regular expression: {error}"
         raise lines.error([*place, "pattern"], reason) from None
-    found = CompanyPattern(name, compiled, table.checksum)
+    found = CompanyPattern(name, compiled, table.checksum, table.personal)
     try:
         if compiled.search("", timeout=PATTERN_BUDGET_S):
             raise lines.error([*place, "pattern"], f"{table.pattern!r} matches empty text")

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from dataclasses import replace
 from pathlib import Path
 
 from chatbot.routing.artifact import Bands
-from chatbot.routing.decision import Decision, Turn
+from chatbot.routing.decision import Decision
+from chatbot.routing.evidence import Turn
 from chatbot.routing.hours import Closed
 from chatbot.routing.policy_file import Routes, read_routes
-from chatbot.routing.watched import Watched
-from chatbot.types import HistoryMessage, Prediction, Route, Screening
+from chatbot.types import Action, HistoryMessage, Prediction, Route, Screening
+from chatbot.watched_file import Watched
 
 DEFAULT_BANDS = Bands(act=0.6, clarify=0.3)  # for a router whose calibration is not at hand
 
@@ -59,6 +61,21 @@ class RoutePolicy:
     def label(self, intent: str) -> str:
         """How a clarifying question names an intent."""
         return self._file.current.route(intent).label
+
+    def intents_to(self, action: Action) -> tuple[str, ...]:
+        """Intents that the file declares for this action."""
+        declared = self._file.current.declared.values()
+        return tuple(route.intent for route in declared if route.action is action)
+
+    def read_together(self, alone: Prediction, with_before: Sequence[Prediction]) -> Prediction:
+        """What a follow-up means: by itself where that is clear, else as it reads with the turn
+        before it, unless that turn asked for a person, who was called then."""
+        best = alone
+        for other in with_before:
+            clearer = best.confidence < self._bands.act and other.confidence > best.confidence
+            if clearer and other.intent not in self.intents_to(Action.HANDOVER):
+                best = replace(other, entities=alone.entities)
+        return best
 
     def decide(
         self,

@@ -2,28 +2,18 @@
 
 from __future__ import annotations
 
-import re
 import tomllib
 from collections.abc import Collection
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+from pydantic import ValidationError
 
 from chatbot.errors import SetupError
+from chatbot.routing.policy_tables import DECLARABLE, TABLES, IntentTable, RoutesFile
 from chatbot.toml_lines import Lines, near
 from chatbot.types import Action, Tone
-
-DECLARABLE = (
-    Action.ANSWER,
-    Action.TEMPLATE,
-    Action.ASK_SLOT,
-    Action.HANDOVER,
-    Action.ALWAYS_REVIEW,
-    Action.REFUSE,
-)
-_STRICT = ConfigDict(extra="forbid", frozen=True)
 
 
 @dataclass(frozen=True, slots=True)
@@ -38,107 +28,6 @@ class DeclaredRoute:
     slot: str | None
     urgent: bool
     line: int | None
-
-
-class ConfidenceTable(BaseModel):
-    model_config = _STRICT
-
-    act: float | Literal["model"] = "model"
-    clarify: float | Literal["model"] = "model"
-    below: Literal["answer", "handover"] = "handover"
-
-
-class GeneralTable(BaseModel):
-    """Forms of a question about rules in general rather than about one's own case."""
-
-    model_config = _STRICT
-
-    patterns: tuple[str, ...] = ()
-
-    @field_validator("patterns")
-    @classmethod
-    def _compile(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        for pattern in value:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-        return value
-
-
-class HandoverTable(BaseModel):
-    model_config = _STRICT
-
-    keywords: tuple[str, ...] = ()
-    after_failures: int = Field(default=2, ge=1)
-    failure_phrases: tuple[str, ...] = ()
-    tones: tuple[Tone, ...] = (Tone.ANGRY, Tone.THREATENING)
-    urgent_tones: tuple[Tone, ...] = (Tone.THREATENING,)
-    template: str = "handover_notice"
-    closed_template: str | None = None
-    """Said instead outside company.toml's opening hours."""
-
-
-class LanguageTable(BaseModel):
-    model_config = _STRICT
-
-    template: str = "other_language"
-
-
-class ScopeTable(BaseModel):
-    model_config = _STRICT
-
-    refuse_from: float = Field(default=0.8, ge=0.5, le=1)
-    template: str = "refuse"
-
-
-class SlotTable(BaseModel):
-    model_config = _STRICT
-
-    labels: tuple[str, ...] = Field(min_length=1)
-    ask: str
-    asked_phrase: str
-    """Words of the asking text, by which the bot's own question is found in the history."""
-    then: Literal["handover", "answer", "always_review"] = "handover"
-
-
-class IntentTable(BaseModel):
-    model_config = _STRICT
-
-    action: Action
-    label: str = ""
-    template: str | None = None
-    slot: str | None = None
-    urgent: bool = False
-
-    @model_validator(mode="after")
-    def _complete(self) -> IntentTable:
-        if self.action not in DECLARABLE:
-            raise ValueError(
-                f"action {self.action.value!r} is decided by the program; "
-                f"choose {', '.join(DECLARABLE)}"
-            )
-        if self.action in (Action.TEMPLATE, Action.REFUSE) and self.template is None:
-            raise ValueError(f'action {self.action.value!r} needs: template = "id of a text"')
-        if (self.action is Action.ASK_SLOT) != (self.slot is not None):
-            raise ValueError('slot and action = "ask_slot" belong together')
-        return self
-
-
-class RoutesFile(BaseModel):
-    """The whole file."""
-
-    model_config = _STRICT
-
-    version: Literal[1]
-    confidence: ConfidenceTable = ConfidenceTable()
-    handover: HandoverTable = HandoverTable()
-    language: LanguageTable = LanguageTable()
-    out_of_scope: ScopeTable = ScopeTable()
-    slots: dict[str, SlotTable] = {}
-    general: GeneralTable = GeneralTable()
-    default: IntentTable = IntentTable(action=Action.ANSWER)
-    intents: dict[str, IntentTable]
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,6 +99,13 @@ def _check_names(
                 ["intents", name, "slot"],
                 f"slot {table.slot!r} has no [slots.{table.slot}]{near(table.slot, file.slots)}",
             )
+    for name, slot in file.slots.items():
+        for intent in slot.own_case:
+            if intents is not None and intent not in intents:
+                raise lines.error(
+                    ["slots", name, "own_case"],
+                    f"the router knows no intent {intent!r}{near(intent, intents)}",
+                )
     used: list[tuple[list[str], str | None]] = [
         (["handover", "template"], file.handover.template),
         (["handover", "closed_template"], file.handover.closed_template),
@@ -228,7 +124,7 @@ def _check_names(
 def _reason(error: dict[str, Any]) -> str:
     key = str(error["loc"][-1])
     if error["type"] == "extra_forbidden":
-        known = {name for model in _MODELS for name in model.model_fields}
+        known = {name for model in TABLES for name in model.model_fields}
         return f"unknown key {key!r}{near(key, known)}"
     if error["type"] == "missing":
         return f"{key!r} is missing"
@@ -238,14 +134,3 @@ def _reason(error: dict[str, Any]) -> str:
             str(error["input"]), allowed
         )
     return f"{key}: {error['msg'].removeprefix('Value error, ')} (got {error['input']!r})"
-
-
-_MODELS = (
-    RoutesFile,
-    ConfidenceTable,
-    HandoverTable,
-    LanguageTable,
-    ScopeTable,
-    SlotTable,
-    IntentTable,
-)

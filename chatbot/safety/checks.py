@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Final
 
 from chatbot.safety.gate import Candidate, CheckResult
@@ -12,7 +12,7 @@ from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import load_recognisers
 from chatbot.safety.policy import Policy
 from chatbot.safety.rules import length_reasons, link_reasons, promise_reasons
-from chatbot.types import Reason, Side
+from chatbot.types import Entity, Reason, Side
 
 
 class ToxicityCheck:
@@ -52,11 +52,13 @@ class LeakCheck:
         policy: Policy | None = None,
         public_texts: Sequence[str] = (),
         canary: str = "",
+        companys: Callable[[str], Sequence[Entity]] | None = None,
     ) -> None:
         self.instructions = instructions
         self.policy = policy
         self.public_texts = tuple(public_texts)
         self.canary = canary
+        self.companys = companys
         load_recognisers()
 
     def run(self, candidate: Candidate) -> CheckResult:
@@ -66,6 +68,7 @@ class LeakCheck:
             candidate.passages,
             order_ids=self.policy.order_ids if self.policy else (),
             public_texts=self.public_texts,
+            companys=self.companys,
         )
         if not candidate.by_person:
             # With what precedes it: a quotation of the prompt may be cut into short sentences.

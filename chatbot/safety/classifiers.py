@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import json
 import re
+import unicodedata
 import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
@@ -134,9 +135,13 @@ def featurize(texts: Sequence[str], encoder: TextEncoder, hashed_weight: float) 
     A unit vector of the encoder, then unit vectors of character and of word n-grams, scaled.
     """
     dense = encoder.embed([text.encode("utf-8", "replace").decode() for text in texts])
+    return np.concatenate([dense, hashed_features(texts, hashed_weight)], axis=1)
+
+
+def hashed_features(texts: Sequence[str], hashed_weight: float) -> Vectors:
+    """Shape (len(texts), 2 * HASHED): unit vectors of character and of word n-grams, scaled."""
     hashed = np.stack([np.concatenate([_ngrams(text), _words(text)]) for text in texts])
-    hashed *= np.float32(hashed_weight)
-    return np.concatenate([dense, hashed], axis=1)
+    return np.asarray(hashed * np.float32(hashed_weight), dtype=np.float32)
 
 
 def windows(text: str) -> list[str]:
@@ -161,7 +166,7 @@ def softmax(logits: Vectors) -> Vectors:
 
 def _ngrams(text: str) -> Vectors:
     """Character n-grams; digits read as 0."""
-    text = " ".join(text.lower().split())
+    text = " ".join(_plain(text).split())
     text = f" {''.join('0' if c.isdigit() else c for c in text)} "[: WINDOW_CHARS + 2]
     raw = text.encode("utf-8", "replace")
     buckets = [
@@ -174,7 +179,7 @@ def _ngrams(text: str) -> Vectors:
 
 def _words(text: str) -> Vectors:
     """Words, pairs, and pairs with one word between; numbers read as 0."""
-    words = ["0" if w.isdigit() else w for w in _WORD.findall(text.lower()[:WINDOW_CHARS])]
+    words = ["0" if w.isdigit() else w for w in _WORD.findall(_plain(text)[:WINDOW_CHARS])]
     words = ["<", *words, ">"]
     grams = [
         *words,
@@ -182,6 +187,15 @@ def _words(text: str) -> Vectors:
         *(f"{a}_ {b}" for a, b in zip(words, words[2:], strict=False)),
     ]
     return _hashed([zlib.crc32(gram.encode("utf-8", "replace")) % HASHED for gram in grams])
+
+
+def _plain(text: str) -> str:
+    """Lower case without accents and other marks, as the uncased encoder reads it."""
+    if not text.isascii():
+        text = "".join(
+            c for c in unicodedata.normalize("NFD", text) if not unicodedata.combining(c)
+        )
+    return text.lower()
 
 
 def _hashed(buckets: list[int]) -> Vectors:

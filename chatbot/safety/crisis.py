@@ -9,11 +9,11 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
 from chatbot.safety.views import clean
-from chatbot.types import Reason, ReasonCode
+from chatbot.types import Action, Reason, ReasonCode, Route
 
 _PEOPLE: Final = (
     r"(?:he|she|they|(?:my|her|his) (?:ex|husband|wife|partner|boyfriend|girlfriend|dad|father|"
@@ -190,4 +190,29 @@ def crisis_reason(score: float, threshold: float, alarm: Alarm | None) -> Reason
         rule="crisis.model",
         score=score,
         threshold=threshold,
+    )
+
+
+def concern_reason(score: float, threshold: float) -> Reason | None:
+    """For a score below that of the crisis text: a look by a person too many harms nobody, a
+    crisis text under an ordinary question does."""
+    if score < threshold:
+        return None
+    return Reason(
+        ReasonCode.CONCERN,
+        f"Perhaps somebody is in danger: {score:.2f} reaches {threshold:.2f}.",
+        rule="crisis.concern",
+        score=score,
+        threshold=threshold,
+    )
+
+
+def looked_at(route: Route, reasons: Sequence[Reason]) -> Route:
+    """Where there is concern, a person reads the answer first, urgently; what goes to a person
+    anyway stays as it is."""
+    concern = next((r for r in reasons if r.code is ReasonCode.CONCERN), None)
+    if concern is None or route.action in {Action.CRISIS, Action.HANDOVER}:
+        return route
+    return replace(
+        route, action=Action.ALWAYS_REVIEW, urgent=True, why=f"{concern.detail} {route.why}"
     )

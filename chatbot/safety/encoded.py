@@ -32,13 +32,29 @@ _TAGS: Final = re.compile("[\U000e0020-\U000e007e]{4,2000}")  # invisible twins 
 _MOST: Final = 8
 _MAX_CHARS: Final = 2000
 _WORD: Final = re.compile(r"[a-z]{2,}", re.I)
-_COMMON_WORDS = """a all and are as at be bot but can code do for forget free from get give go hate
-    have i idiot ignore in instructions is it kill like me my no not now of on or people please
-    policy print prompt refund reveal rules say secret show stupid system tell that the their they
-    this to want we what will with you your"""
-_COMMON: Final = frozenset(_COMMON_WORDS.split())
-_MIN_COMMON: Final = 3
-_LETTERS: Final = re.compile(r"[a-z']+")
+_COMMON_WORDS: Final = """is it on in so do go as he an saw of up about after again all also
+    always and are because been before being but can code could does done every for forget from
+    get give going hate have her here him his how idiot ignore instructions into its just kill
+    know like me more my myself never nobody order our out people please policy print prompt
+    refund reveal rules say secret she should show stupid system take tell than that the their
+    them then there they thing think this to today us want was we what when where which who will
+    with without would you your aber alle auch auf aus bei bin bitte das dem den der des die dich
+    du ein eine einen er es habe ich ihr ist kann kein mich mir mit nach nicht noch oder sich sie
+    sind um und uns von war wenn wer wie wir wird zu zum au avec ce cette dans elle est et être
+    faire il ils je la le les mais mon ne nous ou par pas plus pour que qui sa se ses son suis sur
+    tout tu un une vous al algo como con del el ella esta hay lo los mas mi mis muy no para pero
+    por quiero si soy su te todo una usted va voy ya yo alla che chi ci come della di gli ho io ma
+    mia mio nel non per sei sono sta ti tutto voglio aan als bij dat een en geen heb hebben het
+    hij hoe ik jij kan maar mij mijn naar niet nog ook op van veel voor waar wat wil wij zijn not
+    now tonight tomorrow someone anyone anything nothing something had has were too very why yes
+    if or by at any only over these those make made need"""
+_COMMON: Final = frozenset(
+    word for word in _COMMON_WORDS.split() if word[::-1] not in _COMMON_WORDS.split()
+)
+"""Words that tell a text from its reverse, in six languages: none of them is another backwards."""
+_MIN_COMMON: Final = 2
+_SHORT: Final = 5  # words; one common word is then enough
+_LETTERS: Final = re.compile(r"[^\W\d_]+")
 
 
 @lru_cache(maxsize=256)  # the screen's heads and its rules both ask
@@ -78,12 +94,13 @@ def decoded(text: str) -> tuple[str, ...]:
 
 
 def turned(text: str) -> list[str]:
-    """The text backwards, word by word backwards or by thirteen, where that reads as English
+    """The text backwards, word by word backwards or by thirteen, where that reads as a language
     and the text as sent does not."""
     text = text[:_MAX_CHARS]
     if not any(c.isalpha() for c in text):
         return []
     known = _common(text)
+    least = 1 if text.count(" ") < _SHORT else _MIN_COMMON
     readings = (
         text[::-1],
         " ".join(word[::-1] for word in text.split()),
@@ -92,12 +109,13 @@ def turned(text: str) -> list[str]:
     return [
         reading
         for reading in readings
-        if (count := _common(reading)) >= _MIN_COMMON and count > 2 * known
+        if (count := _common(reading)) >= least and count > 2 * known
     ]
 
 
 def _common(text: str) -> int:
-    return sum(word in _COMMON for word in _LETTERS.findall(text.lower()))
+    """How many different common words."""
+    return len(_COMMON.intersection(_LETTERS.findall(text.lower())))
 
 
 def _bytes(decode: Callable[[str], bytes], raw: str) -> bytes:

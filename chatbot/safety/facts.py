@@ -193,7 +193,8 @@ def _weekdays(match: re.Match[str]) -> str:
         return "saturday,sunday"
     if match["wd3"]:
         return match["wd3"].lower().removesuffix("s")
-    first, last = (WEEKDAYS.index(match[g].lower().removesuffix("s")) for g in ("wd1", "wd2"))
+    starts = [name[:3] for name in WEEKDAYS]
+    first, last = (starts.index(match[g][:3].lower()) for g in ("wd1", "wd2"))
     length = (last - first) % 7 + 1
     return ",".join(sorted(WEEKDAYS[(first + n) % 7] for n in range(length)))
 

@@ -83,6 +83,8 @@ _MONTH = rf"(?:{'|'.join(sorted(MONTHS, key=len, reverse=True))})\.?"
 _WEEK = "monday tuesday wednesday thursday friday saturday sunday"
 WEEKDAYS = _WEEK.split()
 _WEEKDAY = rf"(?:{'|'.join(WEEKDAYS)})s?"
+# Short forms only from one day to another: 'Sun' alone may be the star, 'Mon' a name.
+_ANY_WEEKDAY = rf"(?:{_WEEKDAY}|(?-i:Mon|Tues?|Wed|Thu(?:rs?)?|Fri|Sat|Sun)\b\.?)"
 
 _ALTERNATIVES = (
     ("email", r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+"),
@@ -113,7 +115,8 @@ _ALTERNATIVES = (
     ("quantity", rf"(?P<v4>{NUMBER})[ -]?(?P<u>{UNIT})(?![\w])"),
     ("single", r"\b(?:for|within|after|in|of|than|to|once|lasts?|takes?) an? (?P<s>full |whole )?"
                r"(?P<su>year|month|week|day|hour|minute)\b(?!-)"),
-    ("weekday", rf"\b(?P<wd1>{_WEEKDAY}) ?(?:to|until|through|-) ?(?P<wd2>{_WEEKDAY})\b"
+    ("weekday", rf"\b(?P<wd1>{_ANY_WEEKDAY}) ?(?:to|until|through|-) ?"
+                rf"(?P<wd2>{_ANY_WEEKDAY})(?!\w)"
                 rf"|\b(?P<wd3>{_WEEKDAY})\b|\b(?P<wd4>weekends?)\b"),
     ("number", rf"(?P<v5>{NUMBER})(?:st|nd|rd|th)?\b"),
 )  # fmt: skip

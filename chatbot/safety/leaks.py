@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from typing import Final
 
 from chatbot.safety.entities import canonical
@@ -21,11 +21,13 @@ def leak_reasons(
     *,
     order_ids: Sequence[str] = (),
     public_texts: Sequence[str] = (),
+    companys: Callable[[str], Sequence[Entity]] | None = None,
 ) -> tuple[Reason, ...]:
     """PII_LEAK for each value that is neither the customer's own nor in a public passage.
 
-    ``public_texts`` are other texts that anybody may read (the company's contact line). A
-    text longer than MAX_READ is held whole, since nobody looked at its end.
+    ``public_texts`` are other texts that anybody may read (the company's contact line);
+    ``companys`` finds the company's own codes, of which some tell who a customer is. A text
+    longer than MAX_READ is held whole, since nobody looked at its end.
     """
     if len(text) > MAX_READ:
         return (
@@ -45,7 +47,10 @@ def leak_reasons(
         )
         for name in unresolved(text)
     ]
-    found = [e for e in find_entities(text, order_ids) if e.label in PII]
+    own_codes = companys(text) if companys is not None else ()
+    found = [
+        e for e in (*find_entities(text, order_ids), *own_codes) if e.label in PII or e.personal
+    ]
     if not found:
         return tuple(reasons)
     own = {canonical(value) for value in own_values}

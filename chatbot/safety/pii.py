@@ -12,6 +12,7 @@ from functools import lru_cache
 from typing import Final
 
 from chatbot.safety.entities import PII, canonical, merge_entities, resolve
+from chatbot.safety.pii_names import find_names
 from chatbot.safety.pii_national import find_by_presidio, find_other_ids, load_recognisers
 from chatbot.safety.pii_numbers import find_bank_accounts, find_cards, find_ibans, find_phones
 from chatbot.safety.pii_patterns import (
@@ -19,7 +20,6 @@ from chatbot.safety.pii_patterns import (
     find_invoices,
     find_orders,
     find_secrets,
-    find_titled_names,
     find_urls,
 )
 from chatbot.safety.pii_places import find_places_to_live
@@ -55,7 +55,7 @@ def find_entities(text: str, order_ids: Sequence[str] = ()) -> list[Entity]:
         *find_emails(plain),
         *find_urls(plain),
         *find_places_to_live(plain),
-        *find_titled_names(plain),
+        *find_names(plain),
         *find_money(plain),
     ]
     if any(c.isdigit() for c in plain):
@@ -92,7 +92,7 @@ def redact(
     pieces: list[str] = []
     position = 0
     for entity in sorted(entities, key=lambda e: e.start):
-        if entity.label not in PII or entity.start < position:
+        if not (entity.label in PII or entity.personal) or entity.start < position:
             continue
         label = entity.label.upper()
         key = (label, canonical(entity.text))
@@ -114,7 +114,7 @@ def restore(text: str, placeholders: Mapping[str, str]) -> str:
 
 def unresolved(text: str) -> list[str]:
     """Placeholders in the text, which stand for nothing once ``restore`` has been called."""
-    return [match[0] for match in _PLACEHOLDER.finditer(text) if match[1].lower() in PII]
+    return [match[0] for match in _PLACEHOLDER.finditer(text)]
 
 
 @lru_cache(maxsize=16)

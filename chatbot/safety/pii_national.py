@@ -7,6 +7,7 @@ and transformers, which pattern recognisers do not use: they are hidden from it.
 Source: https://microsoft.github.io/presidio/analyzer/
 """
 
+# ruff: noqa: E501 - a pattern is read and changed as one line
 from __future__ import annotations
 
 import re
@@ -116,11 +117,13 @@ _NINO: Final = re.compile(
 )
 _CPF: Final = re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])")
 _NAMED_ID: Final = re.compile(  # identifiers of other countries, believed where they are named
-    r"\b(?i:cpf|nir|num[ée]ro de s[ée]cu(?:rit[ée] sociale)?|personnummer|cnp|oib|ahv|svnr|"
-    r"aadhaar|pan number|sin number|social insurance number|tax file number|tfn|curp|nie|nif|dni|"
-    r"tax id|national id(?:entity)?(?: card)?)(?i: ?(?:number|no|nr|num)\b\.?)?"
-    r"\W{0,3}(?i:is\s|es\s|est\s)?"
-    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}\d[A-Z0-9]{1,18}(?:[ .-]\d[A-Z0-9]{0,12}){0,6})(?!\w)"
+    r"\b(?i:cpf|nir|insee|s[ée]curit[ée] sociale|num[ée]ro de s[ée]cu|seguridad social|codice fiscale|"
+    r"personnummer|f[øö]dselsnummer|henkil[öo]tunnus|rijksregister(?:nummer)?|num[ée]ro national|cnp|oib|"
+    r"ahv|avs|svnr|sozialversicherungs(?:nummer|nr)|aadhaar|pan number|my sin|sin number|social insurance number|"
+    r"tax file number|tfn|curp|nie|nif|dni|tax id|national id(?:entity)?(?: card)?)"
+    r"(?i:[ -]?(?:number|nummer|no|nr|num)\b\.?)?"
+    r"\W{0,3}(?i:is\s|es\s|est\s|ist\s|är\s|er\s|é\s)?"
+    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}\d[A-Z0-9]{0,18}(?:[ .-]\d[A-Z0-9]{0,12}){0,6})(?!\w)"
 )
 _PASSPORT: Final = re.compile(
     r"\b(?:passport|reisepass|paspoort|id ?card|identity card|personalausweis|driving licence|"

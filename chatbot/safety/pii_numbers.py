@@ -22,10 +22,10 @@ ORDER_WORDS: Final = re.compile(
 )
 _CARD_WORDS: Final = re.compile(
     r"\b(?:cards?|visa|master ?card|amex|american express|maestro|debit|credit|pan|kreditkarte|"
-    r"creditcard|karte)\b",
+    r"creditcard|karte|tarjeta|carte|carta|cart[ãa]o|kaart|kort|karta)\b",
     re.I,
 )
-_CARD: Final = re.compile(r"(?<![\w-])(?<!\d\.)\d(?:[ -]{0,2}\d){11,18}(?![\w-])(?!\.\d)")
+_CARD: Final = re.compile(r"(?<![\w-])(?<!\d\.)\d(?:[ .-]{0,2}\d){11,18}(?![\w-])(?!\.\d)")
 _ISSUERS: Final = re.compile(  # ISO/IEC 7812 prefixes with the lengths that are issued
     r"4\d{12}(?:\d{3}){0,2}"
     r"|(?:5[1-5]\d\d|222[1-9]|22[3-9]\d|2[3-6]\d\d|27[01]\d|2720)\d{12}"
@@ -49,8 +49,10 @@ _PHONE: Final = re.compile(r"(?<![\w.,#/+-])(?:\+|\()?\d(?:[ ()./-]{0,3}\d){5,17
 _PHONE_WORDS: Final = re.compile(
     r"\b(?:phone|telephone|tel|call|called|calling|ring|mobile|mob|cell|text|sms|whats ?app|fax|"
     r"reach|landline|handy|telefon|telefoon|t[ée]l[ée]fono|t[ée]l[ée]phone|m[óo]vil|portable|"
+    r"telem[óo]vel|telefone|telefonnummer|mobiel|mobil|gsm|numer|puhelin|celular|"
     r"cellulare|ll[áa]m\w*|appelez|num[ée]ro|n[úu]mero|komórka|"
-    r"rufnummer|nummer|number is|number's|contact|messages to|answering at)\b"
+    r"rufnummer|nummer|(?<!customer )(?<!account )(?<!member )number is|number's|contact|"
+    r"messages to|answering at)\b"
     r"[^.!?\n]{0,30}$",
     re.I,
 )
@@ -74,7 +76,7 @@ def find_cards(text: str) -> Iterator[Entity]:
         issued = bool(_ISSUERS.fullmatch(digits))
         if (issued or named) and luhn(digits):
             yield Entity("card", *match.span(), match[0], digits)
-        elif named and issued and re.fullmatch(r"\d{4}([ -])\d{4}\1\d{4}\1\d{4}", match[0]):
+        elif named and issued and re.fullmatch(r"\d{4}([ .-])\d{4}\1\d{4}\1\d{4}", match[0]):
             yield Entity("card", *match.span(), match[0], digits, score=0.7)
 
 

@@ -1,4 +1,4 @@
-"""E-mail, links, order and invoice ids, secrets, names by title: patterns of our own.
+"""E-mail, links, order and invoice ids, secrets: patterns of our own.
 
 Every quantifier is bounded, so that a long run of one character costs a constant per place.
 """
@@ -78,12 +78,17 @@ _SECRETS: Final = (
     ),
     re.compile(
         rf"\b(?:{_HIDES}|passphrase|passcode|pass word)\b"
-        r"(?:\s?(?:is|was|ist|est|es|to|:|=)){1,2}\s{0,2}[\"'“‘]?"
+        r"(?:\s?(?:is|was|ist|lautet|war|est|es|era|é|är|to|:|=)){1,2}\s{0,2}[\"'“‘]?"
         r"((?=[^\s\"'”’]{0,63}(?:\d|[^\w\s.,!?\"'”’]))[^\s\"'”’]{4,64}?)(?=[.,?]?(?:[\s\"'”’]|$))",
         re.I,
     ),
     re.compile(
-        rf"\b(?:{_HIDES})\s{{0,2}}[:=]\s{{0,2}}[\"'“‘]?([^\s\"'”’]{{4,64}})",
+        rf"\b(?:{_HIDES}|pw|pass)\s{{0,2}}[:=]\s{{0,2}}[\"'“‘]?([^\s\"'”’]{{4,64}})",
+        re.I,
+    ),
+    re.compile(  # a token that is plainly one, a few words after the word for it
+        rf"\b(?:{_HIDES})(?:\s[^\W\d_]{{1,12}}){{0,4}}[,:]?\s[\"'“‘]?"
+        r"((?=\S{0,63}\d)(?=\S{0,63}[^\W\d_])(?=\w{0,62}[^\w\s.,!?\"'”’)])[^\s,\"'”’]{6,64}?)(?=[.,?]?(?:[\s\"'”’]|$))",
         re.I,
     ),
     re.compile(
@@ -97,29 +102,6 @@ _SECRETS: Final = (
     ),
 )
 
-_PERSON: Final = (
-    re.compile(
-        r"\b(?i:my (?:full )?name is|my name's|name is|i(?:'| a)?m called|ich hei(?:ß|ss)e|"
-        r"mein name ist|mijn naam is|je m'appelle|me llamo|mi nombre es|mi chiamo|full name:|name:|"
-        r"on behalf of|(?:in|under) the name(?: of)?)\s"
-        r"((?:(?:van|von|de|der|den|O'|Mc)\s?)?[^\W\d_a-z][\w'’-]{1,24}(?:\s(?:van|von|de|der|den|la)){0,2}(?:\s[^\W\d_a-z][\w'’.-]{0,24}){0,2})"
-    ),
-    re.compile(
-        r"\b(?i:this is|it's|here is)\s([A-Z][\w'’-]{1,24}(?:\s[A-Z][\w'’-]{1,24}){1,2})"
-        r"(?=\s(?:speaking|here|again)\b|,? calling\b)"
-    ),
-    re.compile(
-        r"\b(?i:(?:kind|best|warm|many)? ?regards|sincerely|mit freundlichen gr(?:ü|ue)(?:ß|ss)en|"
-        r"cordialement|saludos|cordiali saluti),?\s{1,3}"
-        r"([A-Z][\w'’-]{1,24}(?:\s[A-Z][\w'’.-]{0,24}){0,2})(?=\s{0,4}(?:$|\n))"
-    ),
-    re.compile(
-        r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Herr|Frau|Sir)\.?\s([A-Z][\w'’-]{1,24}(?:\s[A-Z][\w'’-]{1,24}){0,2})"
-    ),
-)
-_NOT_NAMES: Final = re.compile(  # words and brands that stand where a name would: "Dr. Martens"
-    r"(?:Larkmoor|Not|Wrong|The|On|In|Martens|Pepper|Kipling|Porter|Muscle|Oetker|Scholl)(?!\w)"
-)
 _COLOUR: Final = re.compile(r"\b(?:colou?r|hex|rgb|farbe|couleur)\b[^.!?\n]{0,12}$", re.I)
 
 
@@ -173,16 +155,6 @@ def find_secrets(text: str) -> Iterator[Entity]:
         for match in pattern.finditer(text):
             group = 1 if pattern.groups else 0
             yield Entity("secret", *match.span(group), match[group], None)
-
-
-def find_titled_names(text: str) -> Iterator[Entity]:
-    """Names after a title or "my name is"; the router's model finds the others."""
-    for pattern in _PERSON:
-        for match in pattern.finditer(text):
-            name = match[1].rstrip(".") if match[1][-2:-1].islower() else match[1]
-            if not _NOT_NAMES.match(name):
-                start = match.start(1)
-                yield Entity("person_name", start, start + len(name), name, score=0.9)
 
 
 def _is_year_or_date(code: str) -> bool:

@@ -1,4 +1,4 @@
-"""Postal addresses and postcodes: a house number beside a word for a street, in seven languages.
+"""Postal addresses and postcodes: a house number beside a word for a street, in eleven languages.
 
 Every quantifier is bounded, so that a long run of one character costs a constant per place.
 """
@@ -12,31 +12,59 @@ from typing import Final
 
 from chatbot.types import Entity
 
-_FLAT: Final = r"(?:(?:flat|apartment|apt\.?|unit|suite|room)\s?\w{1,5},?\s)?"
+_DOOR: Final = (
+    r"(?:flat|apartment|apt\.?|unit|suite|room|studio|floor|wohnung|appartement|#)\s?\w{1,5}"
+)
+_FLAT: Final = rf"(?:{_DOOR},?\s)?"
 _HOUSE: Final = r"\d{1,5}\s?[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
 _NAME: Final = r"(?:[^\W\d_][\w'’.-]{0,24}\s){1,4}"
 _CAPITAL: Final = r"(?:[A-ZÄÖÜÉ][\w'’.-]{0,24}\s){1,4}"
-_TAIL: Final = (
-    r"(?:,?\s(?:[A-Z][\w'’-]{1,24}[,\s]{0,2}){0,4}"
-    r"(?:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]{2}\s\d{5}(?:-\d{4})?|\d{5}|\d{4}\s?[A-Z]{2})\b)?"
+_TOWN: Final = r"[A-ZÄÖÜÉÅØŁŚŻ][\w'’-]{1,24}(?:\s[A-ZÄÖÜÉÅØŁŚŻ][\w'’-]{0,24}){0,2}"
+_CODE: Final = (
+    r"(?:[A-Z]{1,2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]\d[\dW]\s?[A-Z0-9]{4}|[A-Z]\d[A-Z]\s?\d[A-Z]\d|"
+    r"[A-Z]{2}\s\d{5}(?:-\d{4})?|[A-Z]{2,3}\s\d{4}|\d{5}|\d{4}\s?[A-Z]{2})"
+)
+_TAIL: Final = (  # "…, Apt 6, Boulder, CO 80304" or "…, Exmouth."
+    rf"(?:,?\s(?i:{_DOOR})\b)?"
+    rf"(?:,?\s(?:[A-Z][\w'’-]{{1,24}}[,\s]{{0,2}}){{0,4}}{_CODE}\b"
+    rf"|,\s(?!(?:Please|Thanks|Thank|Not|And|But|Or|My|The|It|I)\b){_TOWN}(?=[.,;!?]|\s{{0,3}}(?:$|\n)))?"
+)
+_AFTER: Final = (  # the continent's order: "…, 3º B, 28012 Madrid", "…, 31-047 Kraków"
+    rf"(?:,\s\d{{1,2}}[ºª°]\s?[A-Za-z]{{0,4}}\.?)?"
+    rf"(?:,?\s(?:[A-Z]{{1,2}}-)?(?:\d{{4}}\s?[A-Z]{{2}}|\d{{2}}-\d{{3}}|\d{{3}}\s\d{{2}}|\d{{4,5}}(?:-\d{{3}})?)\b(?:\s{_TOWN})?)?"
+)
+_STREETS: Final = (
+    r"(?:Street|St|Road|Drive|Dr|Close|Court|Ct|Place|Pl|Square|Sq|Gardens|Grove|Way|Hill|Row|Park|"
+    r"Walk|Green|View|Rise|Quay|Parade|Lane|Ln|Circle|Trail|Avenue|Ave|Terrace|Crescent|Mews|Wynd|"
+    r"Brae|Vennel|Drove|Fold|Gate|Mount|Heights|Meadows?|Esplanade|Promenade|Highway|Hwy|Pkwy|Parkway)"
 )
 _ADDRESSES: Final = (
     re.compile(
-        rf"(?<![\w£€$.,#-]){_FLAT}{_HOUSE},?\s{_NAME}"
-        r"(?i:street|road|avenue|lane|crescent|terrace|boulevard|mews|rd|ave|blvd|str)\b\.?"
+        rf"(?<![\w£€$.,#-])(?i:{_FLAT}){_HOUSE},?\s{_NAME}"
+        r"(?i:street|road|avenue|lane|cres(?:c|s)?ent|terrace|boulevard|mews|rd|ave|blvd|str)\b\.?"
         + _TAIL,
     ),
     re.compile(
-        rf"(?<![\w£€$.,#-])(?:(?:Flat|Apartment|Apt\.?|Unit|Suite)\s?\w{{1,5}},?\s)?{_HOUSE},?\s{_CAPITAL}"
-        r"(?:Street|St|Road|Drive|Dr|Close|Court|Ct|Place|Pl|Square|Sq|Gardens|Grove|Way|Hill|"
-        r"Row|Park|Walk|Green|View|Rise|Quay|Parade|Lane|Ln|Circle|Trail)\b\.?" + _TAIL,
+        rf"(?<![\w£€$.,#-])(?i:{_FLAT}){_HOUSE},?\s{_CAPITAL}{_STREETS}\b\.?" + _TAIL,
+    ),
+    re.compile(  # a named building in the place of the house number
+        rf"(?<!\w)(?i:{_DOOR}),\s(?:{_TOWN},\s){{1,2}}{_CAPITAL}{_STREETS}\b\.?" + _TAIL,
     ),
     re.compile(
         r"(?<!\w)(?!(?:During|Spring|String|Offering|Catering|Monitoring|Engineering|Earring)\s)"
         r"(?:[A-ZÄÖÜ][\wäöüß-]{0,30}\s){0,2}"
         r"(?:[A-ZÄÖÜ][\wäöüß-]{1,30}(?:straße|strasse|str\.|weg|platz|allee|gasse|ring|damm|ufer|"
-        r"straat|laan|plein|gracht|kade|dijk|singel|steeg)|(?:Straße|Strasse|Allee|Platz|Weg))"
-        r"\s\d{1,4}(?:\s?[a-zA-Z])?(?!\w)(?:,?\s(?:\d{5}|\d{4}\s?[A-Z]{2})(?:\s[A-ZÄÖÜ][\wäöüß-]{1,24})?)?"
+        r"straat|laan|plein|gracht|kade|dijk|singel|steeg|vest|lei|dreef|baan|hof|markt)|"
+        r"(?:Straße|Strasse|Allee|Platz|Weg))"
+        r"\s\d{1,4}(?:\s?[a-zA-Z])?(?!\w)" + _AFTER
+    ),
+    re.compile(  # Danish, Norwegian, Swedish, Finnish
+        r"(?<!\w)[A-ZÅÄÖØÆ][\wåäöøæ-]{1,30}(?:gade|gata|gatan|vej|veien|vägen|väg|stræde|"
+        r"allé|katu|gränd|torget|torv)\s\d{1,4}(?:\s?[A-Za-z])?(?!\w)" + _AFTER
+    ),
+    re.compile(  # Polish, Czech
+        r"(?<!\w)(?i:ul|al|os|pl|ulica|ulice|aleja)\.?\s(?:[A-ZŁŚŻŹĆČŘŠŽ][\w-]{1,24}\s){1,3}"
+        r"\d{1,4}[A-Za-z]?(?:/\d{1,4})?(?!\w)" + _AFTER
     ),
     re.compile(
         r"(?<![\w£€$.,#-])\d{1,4}(?:\s?(?:bis|ter|[A-Z]))?,?\s"
@@ -45,16 +73,18 @@ _ADDRESSES: Final = (
         r"(?:\s[A-ZÉÈÀÂ][\w'’-]{1,24}){0,3}(?:,?\s\d{5}\s[A-ZÉ][\w'’-]{1,24})?"
     ),
     re.compile(
-        r"(?<!\w)(?:Calle|C/|Avenida|Avda\.?|Plaza|Paseo|Via(?!\sFerrata)|Viale|Piazza|Corso|Rua)\s"
-        r"(?:(?:de|del|della|dei|di|do|da|dos|la|las|los)\s){0,2}[A-ZÁÉ][\w'’-]{1,24}"
-        r"(?:\s[A-ZÁÉ][\w'’-]{1,24}){0,3},?\s\d{1,4}[a-zA-Z]?(?!\w)"
-        r"(?:,?\s\d{4,5}(?:-\d{3})?\s[A-ZÁÉ][\w'’-]{1,24})?"
+        r"(?<!\w)(?:Calle|C/|Avenida|Avda\.?|Plaza|Paseo|Carrer|Travessa|Largo|Praça|Via(?!\sFerrata)|Viale|Piazza|Corso|Rua)\s"
+        r"(?:(?:de|del|della|dei|di|do|da|dos|das|la|las|los)\s){0,2}[A-ZÁÉ][\w'’-]{1,24}"
+        r"(?:\s[A-ZÁÉ][\w'’-]{1,24}){0,3},?\s\d{1,4}[a-zA-Z]?(?!\w)" + _AFTER
     ),
     re.compile(
-        r"(?<!\w)(?:Am|An der|Auf de[mr]|Im|Zum|Zur|Unter den)\s[A-ZÄÖÜ][\wäöüß-]{1,30}\s\d{1,4}[a-z]?"
-        r",?\s\d{5}\s[A-ZÄÖÜ][\wäöüß-]{1,24}"
+        r"(?<!\w)(?:Am|An der|Auf de[mr]|Im|Zum|Zur|Unter den)\s[A-ZÄÖÜ][\wäöüß-]{1,30}"
+        r"(?:\s[A-ZÄÖÜ][\wäöüß-]{1,30})?\s\d{1,4}\s?[a-z]?,?\s\d{5}\s[A-ZÄÖÜ][\wäöüß-]{1,24}"
     ),
-    re.compile(r"\b(?:P\.?\s?O\.?\s?Box|Postfach|Postbus)\s\d{1,7}\b" + _TAIL, re.I),
+    re.compile(
+        r"\b(?:P\.?\s?O\.?\s?Box|Postfach|Postbus|Apartado|Casella Postale)\s\d{1,7}\b" + _TAIL,
+        re.I,
+    ),
 )
 _ADDRESS_NOISE: Final = re.compile(
     r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|mins|miles|km|metres|litres?|percent|pounds|"

@@ -6,7 +6,7 @@ import difflib
 import re
 import tomllib
 from dataclasses import replace
-from functools import cached_property
+from functools import cached_property, lru_cache
 from pathlib import Path
 from typing import Any, Final, Literal, Self
 
@@ -219,6 +219,7 @@ def plain(text: str) -> str:
     return re.sub(r"\s+", " ", text).lower()
 
 
-def _sentences(text: str) -> list[str]:
+@lru_cache(maxsize=256)  # every rule reads the same text
+def _sentences(text: str) -> tuple[str, ...]:
     """Cut roughly at sentence ends: a guard must not excuse a promise in another sentence."""
-    return [part for part in re.split(r"(?<=[.!?;])\s", plain(text)) if part]
+    return tuple(part for part in re.split(r"(?<=[.!?;])\s", plain(text)) if part)

@@ -7,7 +7,8 @@ from typing import Final
 
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.classifiers import Heads
-from chatbot.safety.crisis import crisis_alarm, crisis_reason
+from chatbot.safety.crisis import concern_reason, crisis_alarm, crisis_reason
+from chatbot.safety.entities import resolve
 from chatbot.safety.injection import injection_marker, injection_reason
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import MAX_READ, find_entities, load_recognisers, merge_entities, redact
@@ -54,9 +55,11 @@ class Screen:
         """
         start = text[:MAX_READ]
         policy = self.policy.rules
+        guessed = [e for e in prediction.entities if e.end <= MAX_READ]
+        company = [e for e in guessed if e.source == "company"]
         entities = merge_entities(
-            find_entities(text, policy.order_ids),
-            [e for e in prediction.entities if e.end <= MAX_READ],
+            resolve([*find_entities(text, policy.order_ids), *company]),
+            [e for e in guessed if e.source != "company"],
         )
         redacted, placeholders = redact(text, entities, known)
         views = scoring_views(start)
@@ -79,8 +82,9 @@ class Screen:
         )
         if not any(c.isalpha() for c in start):
             tone = Tone.CALM  # the head was trained on words; a lone number or sign has no tone
+        concern = concern_reason(heads.crisis, self.heads.thresholds["concern"])
         reasons = (
-            crisis,
+            crisis or concern,
             injection_reason(injection, self.heads.thresholds["injection"], marker),
             threat_reason(
                 tone,

@@ -13,6 +13,8 @@ from chatbot.types import Reason, ReasonCode, Verdict
 TABLE: dict[ReasonCode, Verdict] = {
     # A life comes before everything: fixed crisis text, urgent handover.
     ReasonCode.CRISIS: Verdict.CRISIS,
+    # Perhaps danger, not surely enough for the crisis text: a person looks.
+    ReasonCode.CONCERN: Verdict.HOLD,
     # A person must see these before a customer does.
     ReasonCode.TOXIC: Verdict.HOLD,
     ReasonCode.THREAT: Verdict.HOLD,

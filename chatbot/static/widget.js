@@ -5,7 +5,7 @@
  *   <deskgate-chat key="WIDGET_KEY"></deskgate-chat>
  *
  * Attributes: key; api (default: where this script came from); theme ("light", "dark", default
- * the visitor's setting); customer and signature (an HMAC-signed customer); locale; open.
+ * the visitor's setting); customer and signature (an HMAC-signed customer); locale; open; training-consent ("true" or "false", where the site has asked).
  * Any element of the page with data-deskgate-ask="A question" opens the chat with that question
  * filled in; data-deskgate-open opens it.
  */

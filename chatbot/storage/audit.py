@@ -75,19 +75,23 @@ async def newest(session: AsyncSession, chain: str | None, limit: int) -> Sequen
 
 
 async def verify(
-    session: AsyncSession, vault: Vault, heads: dict[str, Any] | None = None
+    session: AsyncSession,
+    vault: Vault,
+    heads: dict[str, Any] | None = None,
+    only: str | None = None,
 ) -> tuple[int, list[Break]]:
-    """(rows checked, first break of each broken chain).
+    """(rows checked, first break of each broken chain); of one chain where ``only`` names it.
 
     A chain that was cut off at its end is whole in itself. It is found by the conversation,
     whose every event has its audit row, and by ``heads``, an export from before.
     """
     promised = _opened(heads, vault) if heads is not None else {}
-    conversations = await session.execute(select(Conversation.id, Conversation.last_position))
-    positions = {row.id: row.last_position for row in conversations}
-    rows = await session.stream_scalars(
-        select(AuditRow).order_by(AuditRow.chain, AuditRow.sequence)
-    )
+    chained = select(AuditRow).order_by(AuditRow.chain, AuditRow.sequence)
+    known = select(Conversation.id, Conversation.last_position)
+    if only is not None:
+        chained, known = chained.where(AuditRow.chain == only), known.where(Conversation.id == only)
+    positions = {row.id: row.last_position for row in await session.execute(known)}
+    rows = await session.stream_scalars(chained)
     count = 0
     chains: dict[str, _Chain] = {}
     async for row in rows:

@@ -49,6 +49,8 @@ class Conversation(Base):
     __table_args__ = (
         one_of("state", "bot", "waiting", "person", "closed"),
         CheckConstraint("(state = 'person') = (owner_id IS NOT NULL)", name="owned"),
+        CheckConstraint("state <> 'waiting' OR waiting_since IS NOT NULL", name="waiting"),
+        CheckConstraint("(assignee_id IS NULL) = (assignee_name IS NULL)", name="assignee"),
         Index("ix_conversations_state_updated", "state", "updated_at"),
     )
 
@@ -59,6 +61,9 @@ class Conversation(Base):
     locale: Mapped[str | None] = mapped_column(String(35))
     owner_id: Mapped[str | None] = mapped_column(String(40))
     owner_name: Mapped[str | None] = mapped_column(String(80))
+    assignee_id: Mapped[str | None] = mapped_column(String(40))
+    """For whom the handover is kept; the owner is who took it."""
+    assignee_name: Mapped[str | None] = mapped_column(String(80))
     urgent: Mapped[bool] = mapped_column(default=False)
     last_position: Mapped[int] = mapped_column(default=0)
     acknowledged: Mapped[int] = mapped_column(default=0)
@@ -162,6 +167,7 @@ class ReviewItem(Base):
         CheckConstraint("(state = 'open') = (resolved_at IS NULL)", name="resolved"),
         CheckConstraint("state = 'open' OR holder_id IS NULL", name="held_while_open"),
         CheckConstraint("(holder_id IS NULL) = (holder_name IS NULL)", name="holder"),
+        CheckConstraint("(assignee_id IS NULL) = (assignee_name IS NULL)", name="assignee"),
         Index(
             "uq_review_items_open",
             "conversation_id",

@@ -12,13 +12,9 @@ from typer.testing import CliRunner
 from chatbot.answering.served import WEIGHTS, resolve_adapter
 from chatbot.errors import BadInput, Conflict
 from chatbot.settings import load_settings
-from finetune.answers_cli import (
-    list_command,
-    prepare_command,
-    promote_command,
-    rollback_command,
-)
+from finetune.answers_cli import prepare_command
 from finetune.answers_rows import read_rows
+from finetune.promotion_cli import list_command, promote_command, rollback_command
 
 app = typer.Typer()
 app.command("prepare")(prepare_command)
@@ -65,8 +61,8 @@ def test_promote_serves_and_rollback_serves_what_was_before(
     assert "the default adapter is serving" in run("list", *place)
     with pytest.raises(Conflict, match="nothing to roll back to"):
         run("rollback", *place)
-    run("promote", adapter, "--as", "v1", *place)
-    run("promote", adapter, "--as", "v2", *place)
+    for version in ("v1", "v2"):
+        run("promote", adapter, "--as", version, "--override", "not a real model", *place)
     assert "v2  rank 4  (serving)" in run("list", *place)
     assert "serving: v1 (before: v2)" in run("rollback", *place)
     path = resolve_adapter(settings)

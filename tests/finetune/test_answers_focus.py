@@ -22,7 +22,7 @@ GIFTS = Article("gifts", "Gift cards", "A gift card is valid for five years.")
 @pytest.fixture(scope="module")
 def parts() -> tuple[TransformerEncoder, Reranker]:
     files = EncoderFiles()
-    return TransformerEncoder(files), Reranker.load(encoder=files)
+    return TransformerEncoder(files), Reranker.load(encoder=files, stages=1)
 
 
 def test_a_row_cites_the_passage_that_proves_it(parts) -> None:

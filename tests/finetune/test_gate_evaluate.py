@@ -49,12 +49,13 @@ def test_there_are_at_least_fifteen_disguises_and_each_changes_the_text() -> Non
     assert all(disguise(INSULT) != INSULT for disguise in EVASIONS.values())
 
 
-@pytest.mark.parametrize("name", sorted(set(EVASIONS) - {"case", "split_sentences"}))
+@pytest.mark.parametrize("name", sorted(set(EVASIONS) - {"case"}))
 def test_the_views_undo_the_disguise(name: str) -> None:
     disguised = EVASIONS[name](INSULT)
     if name == "combining_marks":  # the tokenizer drops them, so the text itself is the reading
         return
-    assert any("stupid idiot" in view for view in scoring_views(disguised)), disguised
+    views = [view.lower() for view in scoring_views(disguised)]
+    assert any("stupid idiot" in view for view in views), disguised
 
 
 def test_a_gate_without_views_loses_what_is_disguised() -> None:

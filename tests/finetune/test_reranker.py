@@ -1,13 +1,16 @@
 from __future__ import annotations
 
 import random
+from dataclasses import replace
 
 import numpy as np
 import pytest
 import torch
 from safetensors.torch import save_file
 
+from finetune.late_interaction import train_late_interaction
 from finetune.reranker_measure import best_weight, mixed, platt, reciprocal_ranks, trade_off
+from finetune.reranker_recipe import SECOND, Recipe
 from finetune.reranker_rows import (
     Group,
     Judged,
@@ -19,10 +22,11 @@ from finetune.reranker_rows import (
     worn,
 )
 from finetune.reranker_sources import synthetic
-from finetune.reranker_train import logits_of, loss_of, train
+from finetune.reranker_train import logits_of, loss_of, train_cross_encoder
 from knowledge_base.chunking import Chunk
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.reranker import FORMAT, MANIFEST, TENSORS, Manifest, Reranker
+from knowledge_base.late_interaction import LateInteraction
+from knowledge_base.reranker import MANIFEST, TENSORS, Manifest, Reranker, Stage
 
 
 def piece(article: str, ordinal: int, text: str) -> Chunk:
@@ -110,12 +114,21 @@ def test_of_equally_good_weights_the_one_that_silences_most_is_taken():
     assert best_weight(ranks, silent) == 0.6
 
 
-def test_calibration_turns_good_logits_into_a_right_order():
+def test_calibration_turns_good_logits_into_probabilities():
     rows = [judged(row(), (1, 0, 0)) for _ in range(10)]
-    logits = [np.array([2.0, -1.0, -2.0]) for _ in rows]
-    temperature, shift = platt(rows, logits)
-    assert temperature > 0
-    assert reciprocal_ranks(rows, mixed(rows, logits, temperature, shift, 0.5)) == [1.0] * 10
+    found = platt(rows, [{0: (2.0,), 1: (-1.0,), 2: (-2.0,)} for _ in rows])
+    assert found["temperature"] > 0
+    assert found["beside"] == 0.0
+    own = [np.array([0.9, 0.2, 0.1], np.float32) for _ in rows]
+    assert reciprocal_ranks(rows, mixed(rows, own, 0.5)) == [1.0] * 10
+
+
+def test_the_first_stage_counts_beside_the_second_as_far_as_it_knows_more():
+    rows = [judged(row(), (1, 0, 0)) for _ in range(10)]
+    helps = platt(rows, [{0: (1.0, 3.0), 1: (1.0, -3.0), 2: (-1.0, -3.0)} for _ in rows])
+    hinders = platt(rows, [{0: (3.0, -1.0), 1: (-3.0, 1.0), 2: (-3.0, 0.0)} for _ in rows])
+    assert helps["beside"] > 1
+    assert hinders["beside"] == 0.0
 
 
 def test_the_loss_falls_when_the_answer_is_preferred():
@@ -123,18 +136,50 @@ def test_the_loss_falls_when_the_answer_is_preferred():
     assert loss_of(torch.tensor([3.0, -3.0]), [group]) < loss_of(torch.tensor([-3.0, 3.0]), [group])
 
 
+PAGES = ("Gift cards are valid for five years.", "The tent has two doors.")
+ASKED = Group("how long is a gift card valid", PAGES, (1, 0))
+
+
 def test_what_training_saves_is_what_serving_reads(tmp_path):
     files = EncoderFiles()
-    pages = ("Gift cards are valid for five years.", "The tent has two doors.")
-    groups = [Group("how long is a gift card valid", pages, (1, 0))] * 40
-    model = train(groups, files, rank=4, alpha=8, seed=1)
+    recipe = Recipe(rank=4, alpha=8, seed=1)
+    model = train_cross_encoder([ASKED] * 40, files, recipe)
     save_file(model.tensors(), tmp_path / TENSORS)
-    manifest = Manifest(
-        format=FORMAT, encoder=files.setting, encoder_digest=files.digest, scale=2.0,
-        temperature=1.0, shift=0.0, weight=1.0, floor=0.0, trade_off=(),
-    )  # fmt: skip
-    (tmp_path / MANIFEST).write_text(manifest.model_dump_json(), "utf-8")
-    scores = Reranker.load(tmp_path, files).score(groups[0].question, [("", p) for p in pages])
-    trained = logits_of(model, files.tokenizer(), groups[:1]).detach().numpy()
+    stage = Stage(encoder=files.setting, encoder_digest=files.digest, scale=2.0)
+    (tmp_path / MANIFEST).write_text(Manifest(first=stage).model_dump_json(), "utf-8")
+    scores = Reranker.load(tmp_path, files).score(ASKED.question, [("", p) for p in PAGES])
+    trained = logits_of(model, files.tokenizer(), [ASKED]).detach().numpy()
     assert scores == pytest.approx(1 / (1 + np.exp(-trained)), abs=0.05)
     assert scores[0] > scores[1]
+
+
+def test_late_interaction_is_served_as_it_was_trained_and_goes_on_after_an_interruption(
+    tmp_path, monkeypatch
+):
+    monkeypatch.setattr("finetune.reranker_train.CHECKPOINT_STEPS", 1)
+    files = EncoderFiles()  # the small encoder: the method is the same
+    recipe = replace(SECOND, rank=4, alpha=8, batch=8, first_block=1)
+    phases = [[ASKED] * 12, [ASKED] * 8]
+    whole = train_late_interaction(phases, files, recipe).tensors()
+    seen: list[int] = []
+
+    def interrupted(found: torch.Tensor, batch: list[Group]) -> torch.Tensor:
+        seen.append(len(batch))
+        if len(seen) == 3:
+            raise KeyboardInterrupt
+        return loss_of(found, batch)
+
+    with monkeypatch.context() as patch:
+        patch.setattr("finetune.reranker_train.loss_of", interrupted)
+        with pytest.raises(KeyboardInterrupt):
+            train_late_interaction(phases, files, recipe, tmp_path)
+    again = train_late_interaction(phases, files, recipe, tmp_path)
+    for name, tensor in again.tensors().items():
+        assert tensor.float() == pytest.approx(whole[name].float(), abs=1e-3)
+    save_file(again.tensors(), tmp_path / "second.safetensors")
+    served = LateInteraction.load("late", tmp_path / "second.safetensors", 2.0, 128, files)
+    with torch.no_grad():
+        expected = again([ASKED]).numpy()
+    found = served.logits_for(ASKED.question, PAGES)
+    assert found == pytest.approx(expected, abs=0.3)  # training computes in bfloat16
+    assert found[0] > found[1]

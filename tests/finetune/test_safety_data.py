@@ -35,12 +35,32 @@ def test_no_text_stands_twice_or_on_both_sides(train: str, dev: str) -> None:
     assert not set(learnt) & set(judged)
 
 
-@pytest.mark.parametrize("name", ["contrast_train", "contrast_dev"])
+@pytest.mark.parametrize(
+    "name", ["contrast_train", "contrast_dev", "desk_tone_more", "bot_tone_more"]
+)
 def test_a_finer_toxicity_label_implies_toxic_unless_it_is_only_obscene(name: str) -> None:
     for row in rows(f"safety/{name}.jsonl"):
         assert set(row["labels"]) == LABELS
         finer = any(row["labels"][label] for label in LABELS - {"toxic", "obscene"})
         assert row["labels"]["toxic"] or not finer, row
+
+
+@pytest.mark.parametrize("name", ["desk_tone_more", "bot_tone_more"])
+def test_no_family_of_a_moderation_set_stands_in_two_splits(name: str) -> None:
+    homes: dict[str, set[str]] = {}
+    for row in rows(f"safety/{name}.jsonl"):
+        homes.setdefault(row["family"], set()).add(row["split"])
+    assert all(len(splits) == 1 for splits in homes.values())
+    assert set().union(*homes.values()) == {"train", "dev", "test"}
+
+
+def test_no_text_of_the_family_sets_stands_twice_or_in_another_set() -> None:
+    texts = [
+        plain(row)
+        for name in ("desk_tone_more", "bot_tone_more", "contrast_train", "contrast_dev", "tone")
+        for row in rows(f"safety/{name}.jsonl")
+    ]
+    assert len(set(texts)) == len(texts)
 
 
 def test_entity_spans_lie_on_the_text_and_never_overlap() -> None:

@@ -29,7 +29,14 @@ def test_a_training_run_writes_heads_that_load_and_says_how_good_they_are(tmp_pa
     encoder = TransformerEncoder()
     metrics = train_screen(small(tmp_path / "data"), tmp_path / "out", 0, encoder)
     heads = Heads.load(tmp_path / "out", encoder=encoder)
-    assert set(heads.thresholds) == {"injection", "crisis", "threatening", "passage"}
+    assert set(heads.thresholds) == {
+        "injection",
+        "crisis",
+        "concern",
+        "threatening",
+        "passage",
+    }
+    assert heads.thresholds["concern"] <= heads.thresholds["crisis"]
     assert metrics["test"]["injection"]["recall"] > 0.3
     written = json.loads((tmp_path / "out" / "metrics.json").read_text("utf-8"))
     assert written["test"] == metrics["test"]
@@ -40,6 +47,9 @@ def test_the_rows_of_test_and_training_are_apart() -> None:
     rows = read_rows(DATA)
     train = {row.text for row in rows if row.split == "train"}
     assert {row.text for row in rows if row.split != "train"}.isdisjoint(train)
+    families = {row.family for row in rows if row.family and row.split == "train"}
+    assert families
+    assert families.isdisjoint({row.family for row in rows if row.split != "train"})
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:
@@ -53,3 +63,4 @@ def test_the_committed_heads_keep_what_their_card_promises() -> None:
     metrics = json.loads((WEIGHTS / "metrics.json").read_text("utf-8"))["test"]
     assert metrics["injection"]["false_alarms_on_legit"] <= 0.02
     assert metrics["crisis"]["false_alarms_on_legit"] <= 0.01
+    assert metrics["concern"]["recall"] >= metrics["crisis"]["recall"]

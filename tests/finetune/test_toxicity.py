@@ -14,26 +14,22 @@ from safetensors.torch import load_file
 
 from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
+from chatbot.safety.toxicity import CATEGORIES
 from chatbot.types import Side
-from finetune.toxicity import load_recipe, train_toxicity
+from finetune.toxicity import train_toxicity
+from finetune.toxicity_aims import measure
 from finetune.toxicity_augment import KINDS, misspell, support_variants
 from finetune.toxicity_calibrate import BOT, CUSTOMER, choose
-from finetune.toxicity_data import (
-    CLEAN,
-    Row,
-    read_contrast,
-    read_labelled,
-    read_training_sets,
-    split_of,
-    targets,
-)
+from finetune.toxicity_data import CLEAN, Row, read_training_sets, split_of, targets
 from finetune.toxicity_evaluate import balanced_accuracy, evaluate_toxicity, load_evaluated
-from finetune.toxicity_train import Recipe
+from finetune.toxicity_own import read_contrast, read_families, read_labelled
+from finetune.toxicity_recipe import Recipe, load_recipe
 
 TINY = Recipe(
     epochs=1.0, attitude_rows=12, tokens_per_batch=512, checkpoint_every=2, rank=4, blends=(1.0,)
 )
 INSULTS = ("idiot", "moron", "fool", "clown", "liar", "pig", "rat", "loser", "halfwit", "creep")
+SPLITS = ("train",) * 6 + ("dev",) * 2 + ("test",) * 2
 THINGS = ("tent", "lamp", "kettle", "bike", "stove", "rope", "jacket", "boot", "map", "torch")
 
 
@@ -113,7 +109,15 @@ def contrast(tmp_path_factory: pytest.TempPathFactory) -> Path:
             for thing in THINGS
         ]
         (folder / f"{name}.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    lines = [family_row("abuse", word, split) for word, split in zip(INSULTS, SPLITS, strict=True)]
+    (folder / "desk_tone_more.jsonl").write_text("".join(lines))
     return folder
+
+
+def family_row(family: str, word: str, split: str) -> str:
+    labels = dict.fromkeys(("toxic", "insult"), 1)
+    row = {"text": f"Where is it, {word}?", "kind": "abuse_of_agent", "labels": labels}
+    return json.dumps(row | {"split": split, "family": f"{family} in {split}"}) + "\n"
 
 
 @pytest.fixture(scope="module")
@@ -182,6 +186,40 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
         assert (resumed[name].float() - tensor.float()).abs().max() < 0.02, name
 
 
+def test_thresholds_belong_to_the_checkpoint_that_is_served(
+    trained: tuple[Path, Mapping[str, Any]],
+) -> None:
+    assert trained[1]["training"]["assembled_difference"] <= 1e-4
+
+
+def test_a_run_may_go_on_from_an_earlier_delta(
+    trained: tuple[Path, Mapping[str, Any]], data_root: Path, contrast: Path, tmp_path: Path
+) -> None:
+    delta = trained[0] / "delta.safetensors"
+    shutil.copy(trained[0] / "features.npz", tmp_path)
+    none_of_the_way = replace(TINY, blends=(0.0,), epochs=0.2)
+    train_toxicity(
+        data_root, tmp_path, recipe=none_of_the_way, contrast=contrast, articles=contrast,
+        start_from=delta,
+    )  # fmt: skip
+    before, after = load_file(delta), load_file(tmp_path / "delta.safetensors")
+    factors = [name for name in before if ".lora_" in name]
+    assert factors
+    for name in factors:
+        assert (before[name] == after[name]).all(), name
+
+
+def test_going_on_from_a_delta_of_another_rank_is_refused(
+    trained: tuple[Path, Mapping[str, Any]], data_root: Path, contrast: Path, tmp_path: Path
+) -> None:
+    shutil.copy(trained[0] / "features.npz", tmp_path)
+    with pytest.raises(SetupError, match="rank and alpha"):
+        train_toxicity(
+            data_root, tmp_path, recipe=replace(TINY, rank=2), contrast=contrast,
+            articles=contrast, start_from=trained[0] / "delta.safetensors",
+        )  # fmt: skip
+
+
 def test_resuming_with_another_recipe_is_refused(
     trained: tuple[Path, Mapping[str, Any]], data_root: Path, contrast: Path
 ) -> None:
@@ -209,6 +247,19 @@ def test_contrast_rows_keep_their_group_and_file_split() -> None:
     rows = read_contrast()
     assert {row.split for row in rows} == {"train", "dev", "test"}
     assert any(row.source == "contrast_threats" for row in rows)
+
+
+def test_family_rows_keep_the_split_of_their_file() -> None:
+    rows = read_families()
+    for source in ("desk_abuse_of_agent", "desk_threat_to_person", "bot_insult"):
+        assert {row.split for row in rows if row.source == source} == {"train", "dev", "test"}
+
+
+def test_a_family_in_two_splits_stops_the_run(tmp_path: Path) -> None:
+    one, other = family_row("praise", "pig", "train"), family_row("praise", "rat", "dev")
+    (tmp_path / "desk_tone_more.jsonl").write_text(one + other.replace("in dev", "in train"))
+    with pytest.raises(SetupError, match="praise in train stands in train and in dev"):
+        read_families(tmp_path)
 
 
 def test_attitudes_of_dev_and_test_never_occur_in_train() -> None:
@@ -261,8 +312,39 @@ def test_the_customer_side_obeys_its_limit_of_false_flags() -> None:
     assert isinstance(flagged, float)
     assert flagged <= CUSTOMER.limit
     assert "obscene" not in thresholds
+    worth = trade["by_category"]
+    assert isinstance(worth, dict)
+    assert set(worth) == set(thresholds)
+    assert all(w["missed_without"] >= trade["abuse_missed"] for w in worth.values())
     stricter, _ = choose([*good, *bad], scores.astype(np.float32), BOT)
     assert min(stricter.values()) <= min(thresholds.values())
+
+
+def test_an_answer_that_swears_is_bad_and_a_customer_who_swears_is_not() -> None:
+    swears = targets(toxic=0.0, obscene=1.0)
+    rows = [Row(f"s{i}", swears, "bot_profane", "dev") for i in range(20)]
+    rows += [Row(f"a{i}", CLEAN, "article", "dev") for i in range(200)]
+    rows += [Row(f"d{i}", swears, "desk_profane_product", "dev") for i in range(20)]
+    scores = np.full((len(rows), 6), 0.02, dtype=np.float32)
+    scores[:20, 2] = scores[-20:, 2] = 0.9
+    bot, _ = choose(rows, scores, BOT)
+    assert bot["obscene"] <= 0.9
+    customer, trade = choose(rows, scores, CUSTOMER)
+    assert trade["legitimate_flagged"] == 0
+    assert "obscene" not in customer
+
+
+def test_shares_of_what_the_model_is_for_name_the_rows_that_went_wrong() -> None:
+    calibration = Calibration({Side.CUSTOMER: {"threat": 0.5}, Side.BOT: {"toxicity": 0.5}})
+    rows = [
+        Row(text, targets(toxic=1.0, threat=1.0), "desk_threat_to_person", "test")
+        for text in ("I will hurt you", "sleep well, while you can")
+    ]
+    scores = np.zeros((2, 6), dtype=np.float32)
+    scores[0, CATEGORIES.index("threat")] = 0.9
+    (found,) = measure(rows, scores, calibration)
+    assert (found["aim"], found["mean"], found["n"]) == ("threats found", 0.5, 2)
+    assert found["wrong"] == ["sleep well, while you can"]
 
 
 def test_balanced_accuracy_counts_both_classes_alike() -> None:

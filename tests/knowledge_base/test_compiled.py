@@ -79,8 +79,8 @@ def test_compiled_vectors_are_pytorchs(fast: TransformerEncoder, encoder) -> Non
 
 def test_compiled_reranker_scores_are_pytorchs(cache: Path) -> None:
     question = "how much do you take for the return label"
-    expected = Reranker.load(encoder=EncoderFiles()).score(question, PASSAGES)
-    found = Reranker.load(encoder=EncoderFiles(cache=cache)).score(question, PASSAGES)
+    expected = Reranker.load(encoder=EncoderFiles(), stages=1).score(question, PASSAGES)
+    found = Reranker.load(encoder=EncoderFiles(cache=cache), stages=1).score(question, PASSAGES)
     assert encoder_status()["reranker"].engine.startswith("openvino")
     assert found == pytest.approx(expected, abs=2 * CLOSE)
 
@@ -181,7 +181,7 @@ def test_damaged_weights_are_an_error_not_a_slower_engine(tmp_path: Path) -> Non
 
 
 def test_pairs_are_scored_one_by_one_as_together(cache: Path) -> None:
-    files, scale = EncoderFiles(cache=cache), read_manifest(DEFAULT).scale
+    files, scale = EncoderFiles(cache=cache), read_manifest(DEFAULT).first.scale
     scorer = PairScorer.load("reranker", DEFAULT / TENSORS, scale, 128, files)
     seconds = [text for _, text in PASSAGES]
     together = scorer.logits_for("does a gift card expire", seconds)

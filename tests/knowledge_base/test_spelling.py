@@ -35,3 +35,17 @@ def test_a_long_text_takes_bounded_time(speller: Speller) -> None:
     started = time.perf_counter()
     speller.completed("xaccountx lokcedd " * 5_000)
     assert time.perf_counter() - started < 2
+
+
+WORDS = ("the", "how", "much", "can", "boat", "boot")
+
+
+def test_a_word_of_the_vocabulary_is_no_slip() -> None:
+    speller = Speller([*TEXTS, "Boots and boot bags."], WORDS)
+    assert speller.corrected("my boat is lokced") == "my boat is locked"
+
+
+def test_the_likelier_word_stands_in_place_of_the_slip() -> None:
+    speller = Speller(TEXTS, WORDS)
+    assert speller.corrected("hwo mcuh, parcle to Irland?") == "how much, parcel to ireland?"
+    assert speller.corrected("Is LM-1234567 qzx?") == "Is LM-1234567 qzx?"

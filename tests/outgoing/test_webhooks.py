@@ -34,13 +34,15 @@ class Target:
         self.url = ""
 
     async def handle(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        head = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
-        headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in head)}
+        asked = (await reader.readuntil(b"\r\n\r\n")).decode().split("\r\n")[1:-2]
+        headers = {k.lower(): v for k, v in (line.split(": ", 1) for line in asked)}
         body = await reader.readexactly(int(headers["content-length"]))
         self.received.append((headers, body))
         if self.behaviour == "hang":
             await asyncio.sleep(30)
-        writer.write(f"HTTP/1.1 {self.behaviour} X\r\ncontent-length: 0\r\n\r\n".encode())
+        where = f"location: {self.url}/elsewhere\r\n" if self.behaviour == 307 else ""
+        head = f"HTTP/1.1 {self.behaviour} X\r\n{where}content-length: 0\r\n\r\n"
+        writer.write(head.encode())
         await writer.drain()
 
     @property
@@ -173,6 +175,16 @@ async def test_a_target_that_fails_is_tried_again_later_with_the_same_id_then_gi
         assert await states(house) == {"delivered": 1}
         with pytest.raises(Conflict, match="is delivered"):
             await deliveries.replay(dead_id, "operator")
+
+
+async def test_a_redirect_is_not_followed(tmp_path: Path) -> None:
+    async with listening() as target, told(tmp_path, target) as (house, dispatcher):
+        target.behaviour = 307
+        await house.on_duty()
+        await house.say(await house.start(), "review this")
+        await dispatcher.once()
+        assert len(target.received) == 1
+        assert await states(house) == {"waiting": 1}
 
 
 async def test_a_target_that_hangs_costs_its_timeout_and_nothing_else(tmp_path: Path) -> None:

@@ -9,7 +9,9 @@ from typing import Any
 import pytest
 
 from chatbot.answering.scripted import ScriptedEngine
+from chatbot.company import load_company
 from chatbot.conversations.hub import Hub
+from chatbot.conversations.ledger import ClaimedTurn
 from chatbot.errors import Conflict, SetupError
 from chatbot.review.bulk import decide_alike
 from chatbot.review.deciding import Stale
@@ -17,6 +19,7 @@ from chatbot.review.distance import edit_distance
 from chatbot.review.repository import Filters
 from chatbot.review.rules import ReviewRules
 from chatbot.review.rules_file import read_rules_file
+from knowledge_base.settings import SAMPLE_COMPANY
 from tests.support.desk import ANSWER, ScriptedDesk, policy_of_words, route_to
 from tests.support.office import House, open_house
 
@@ -303,9 +306,39 @@ async def test_sampling_takes_its_share_and_decides_a_resumed_turn_alike(tmp_pat
     async with open_house(tmp_path) as house:
         rules(house, tmp_path, RULES.replace("share = 0.5", "share = 0.02"))
         ids = [f"turn_{n}" for n in range(20_000)]
-        taken = [turn for turn in ids if house.runner.sampled(turn)]
+        taken = [turn for turn in ids if house.runner.sampled(turn, on_duty=True)]
         assert 0.015 < len(taken) / len(ids) < 0.025
-        assert all(house.runner.sampled(turn) for turn in taken)
+        assert all(house.runner.sampled(turn, on_duty=True) for turn in taken)
+        assert not any(house.runner.sampled(turn, on_duty=False) for turn in taken)
+
+
+def test_the_sample_company_has_two_per_cent_of_its_answers_read() -> None:
+    texts = load_company(SAMPLE_COMPANY).texts
+    assert read_rules_file(SAMPLE_COMPANY / "review.toml", texts).always_review.share == 0.02
+
+
+async def test_a_sampled_answer_is_held_whole_and_waits_only_where_somebody_is_there(
+    tmp_path: Path,
+) -> None:
+    async with open_house(tmp_path) as house:
+        almost_all = RULES.replace("share = 0.5", "share = 0.999999").replace('"return_policy"', "")
+        rules(house, tmp_path, almost_all)
+        alone = await house.start()
+        await house.conversations.accept(alone, "How long?", None)
+        await house.runner._one(await claimed(house))
+        assert "sentence" in await house.kinds(alone)
+        await house.on_duty()
+        watched = await house.start()
+        await house.conversations.accept(watched, "How long?", None)
+        await house.runner._one(await claimed(house))
+        assert await house.kinds(watched) == ["received", "held"]
+        assert (await house.open_items())[0]["codes"] == ["sampled"]
+
+
+async def claimed(house: House) -> ClaimedTurn:
+    turn = await house.runner.ledger.claim(house.runner.sampled)
+    assert turn is not None
+    return turn
 
 
 @pytest.mark.parametrize(
@@ -331,9 +364,8 @@ def test_a_fault_in_review_toml_is_named_with_its_line(
 
 
 async def test_a_broken_edit_leaves_the_rules_before_it_in_force(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+    tmp_path: Path,
 ) -> None:
-    monkeypatch.setattr("chatbot.review.rules.LOOK_AGAIN_S", 0.0)
     async with open_house(tmp_path) as house:
         found = rules(house, tmp_path)
         (tmp_path / "review.toml").write_text("version = 9")

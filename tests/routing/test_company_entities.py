@@ -8,6 +8,7 @@ import pytest
 
 from chatbot.errors import SetupError
 from chatbot.routing.company_entities import CompanyEntities
+from chatbot.safety.pii import redact, restore
 from chatbot.types import Entity
 
 TODAY = date(2026, 11, 20)
@@ -97,3 +98,12 @@ def test_an_edit_takes_effect_and_a_broken_one_keeps_the_old_patterns(tmp_path: 
     write(tmp_path, "version = ")
     assert [e.text for e in entities.find("MC-204118 ZZ-204118")] == ["ZZ-204118"]
     assert entities.problem is not None
+
+
+def test_a_personal_code_is_replaced_by_a_placeholder_and_another_is_not(tmp_path: Path) -> None:
+    text = FILE.replace('example = "MC-204118"', 'example = "MC-204118"\npersonal = true')
+    entities = CompanyEntities.load(write(tmp_path, text))
+    said = "MC-204118 opens 4006381333931"
+    redacted, placeholders = redact(said, entities.find(said), {})
+    assert redacted == "<MEMBERSHIP_NUMBER_1> opens 4006381333931"
+    assert restore(redacted, placeholders) == said

@@ -24,7 +24,7 @@ def router() -> RouterModel:
 
 def asked(text: str, **known: str) -> Asked:
     fields = {"intent": None, "resolution": None, "thumbs": None} | known
-    return Asked("msg", text, **fields)  # type: ignore[arg-type]
+    return Asked("msg", text, **fields)
 
 
 def codes(message: Asked) -> tuple[str, ...]:

@@ -194,6 +194,58 @@ def test_a_general_question_asks_the_articles_before_it_asks_for_a_number() -> N
     assert decide(own, guess).action is Action.HANDOVER
 
 
+@pytest.mark.parametrize(
+    ("text", "action"),
+    [
+        ("how do I cancel an order", Action.ANSWER),
+        ("Can I cancel after it was sent?", Action.ANSWER),
+        ("my parcel shows Received, what now", Action.ANSWER),
+        ("half of it came, how come", Action.ANSWER),
+        ("has my order left yet?", Action.ASK_SLOT),
+        ("any news of our parcel?", Action.ASK_SLOT),
+        ("could you look into it?", Action.ASK_SLOT),
+        ("cancel my order please", Action.ASK_SLOT),
+        ("my parcel is not here", Action.ASK_SLOT),
+    ],
+)
+def test_a_rule_is_looked_up_and_ones_own_order_is_not(text: str, action: Action) -> None:
+    assert decide(text, prediction(("order_status", 0.9), ("x", 0.1))).action is action
+
+
+def test_what_goes_on_with_an_answer_is_looked_up_before_a_number_is_asked_for() -> None:
+    guess = prediction(("order_status", 0.9), ("x", 0.1))
+    answer = HistoryMessage("bot", "Received means that we have your payment.")
+    assert decide("it says that for three days now", guess).action is Action.ASK_SLOT
+    assert decide("it says that for three days now", guess, answer).action is Action.ANSWER
+    assert decide("and my parcel is still not here", guess, answer).action is Action.ASK_SLOT
+
+
+def test_an_order_number_makes_a_request_ones_own_case_but_not_a_question() -> None:
+    guess = prediction(("return_start", 0.9), ("x", 0.1))
+    said = screening("I return LM-1234567", redacted="I return <ORDER_ID_1>", entities=ORDER)
+    assert decide(said, guess).action is Action.HANDOVER
+    asked = replace(said, redacted="how do I return <ORDER_ID_1>?")
+    assert decide(asked, guess).action is Action.ANSWER
+
+
+def test_an_unsure_question_asks_the_articles_instead_of_the_customer() -> None:
+    guess = prediction(("payment_problem", 0.45), ("invoice_request", 0.4))
+    route = decide("the total is the full price, is my gift card lost?", guess)
+    assert (route.action, route.template) == (Action.ANSWER, "ask_order_id")
+    assert decide("is it wrong?", guess).action is Action.CLARIFY
+    guess = prediction(("store_info", 0.5), ("human_request", 0.35))
+    assert decide("at what number can I call you?", guess).action is Action.ANSWER
+    guess = prediction(("complaint", 0.5), ("legal_threat", 0.35))
+    assert decide("is that even legal what you do?", guess).action is Action.CLARIFY
+
+
+def test_what_follows_an_answer_is_not_refused_as_out_of_scope() -> None:
+    guess = prediction(("product_info", 0.3), ("store_info", 0.2), out_of_scope=0.95)
+    answer = HistoryMessage("bot", "Clean the jet with the brush.")
+    assert decide("and with a pin?", guess).action is Action.REFUSE
+    assert decide("and with a pin?", guess, answer).action is Action.ANSWER
+
+
 def test_what_may_need_review_is_reviewed() -> None:
     guess = prediction(("warranty_repair", 0.5), ("product_safety", 0.3))
     assert decide("the stove hissed and flared", guess).action is Action.ALWAYS_REVIEW
@@ -215,6 +267,8 @@ def test_a_legal_threat_is_handed_over_urgently() -> None:
         ('template = "greeting_reply"', 'template = "greeting_rply"', "greeting_reply"),
         ("after_failures = 2", "after_failure = 2", "after_failures"),
         ('action = "answer"\nlabel = "our shops"', 'action = "crisis"', "decided by the program"),
+        ('"return_start", "warranty', '"return_strt", "warranty', "did you mean 'return_start'"),
+        (r"'\?'", "'(?'", "no regular expression"),
         ("version = 1", "version = ", "line"),
         ('label = "who I am"', "lable = 5", "label"),
     ],
@@ -231,7 +285,7 @@ def test_a_mistake_names_its_line_and_the_remedy(
             path,
             intents=tomllib.loads(good)["intents"].keys(),
             templates={"greeting_reply", "refuse", "thanks", "bot_identity", "handover_notice"}
-            | {"ask_order_id", "other_language"},
+            | {"ask_order_id", "other_language", "handover_closed"},
         )
     assert message in caught.value.detail
     first_changed = next(
@@ -305,14 +359,8 @@ def test_a_company_opens_again_after_nights_weekends_and_holidays(
         assert closed.until == datetime.fromisoformat(opens)
 
 
-def test_outside_opening_hours_a_handover_says_so(tmp_path: Path) -> None:
-    path = tmp_path / "routes.toml"
-    text = ROUTES.read_text(encoding="utf-8")
-    path.write_text(
-        text.replace("[handover]", '[handover]\nclosed_template = "handover_closed"'),
-        encoding="utf-8",
-    )
-    policy = RoutePolicy.load(path, bands=BANDS)
+def test_outside_opening_hours_a_handover_says_so() -> None:
+    policy = RoutePolicy.load(ROUTES, bands=BANDS)
     closed = Closed(datetime(2026, 11, 23, 9, tzinfo=UTC))
     guess = prediction(("human_request", 0.9), ("x", 0.1))
     route = policy.decide(

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import numpy as np
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from chatbot.routing.tags import IGNORED, best_path, decode_tags, encode_tags, tag_count
@@ -23,6 +23,7 @@ def test_two_neighbouring_spans_of_one_label_stay_two() -> None:
     assert [s[:3] for s in decode_tags(scores, offsets, LABELS)] == [(0, 2, "date"), (3, 5, "date")]
 
 
+@settings(deadline=None)  # time is no part of what is tested
 @given(st.lists(st.lists(st.floats(-9, 0), min_size=5, max_size=5), min_size=1, max_size=12))
 def test_no_path_ever_enters_a_span_in_its_middle(rows: list[list[float]]) -> None:
     path = best_path(np.array(rows, dtype=np.float32))
@@ -32,6 +33,7 @@ def test_no_path_ever_enters_a_span_in_its_middle(rows: list[list[float]]) -> No
             assert before in (tag, tag - 1)
 
 
+@settings(deadline=None)  # time is no part of what is tested
 @given(st.data())
 def test_spans_survive_encoding_and_decoding(data: st.DataObject) -> None:
     count = data.draw(st.integers(1, 10))

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.safety.crisis import crisis_alarm, crisis_reason
+from chatbot.safety.crisis import concern_reason, crisis_alarm, crisis_reason, looked_at
+from chatbot.safety.verdicts import verdict_of
 from chatbot.safety.views import scoring_views
-from chatbot.types import ReasonCode
+from chatbot.types import Action, ReasonCode, Route, Verdict
 
 
 @pytest.mark.parametrize(
@@ -57,6 +58,33 @@ def test_rules_are_silent_on_support_messages() -> None:
     texts = [json.loads(line)["text"] for line in path.read_text("utf-8").splitlines()]
     alarms = [text for text in texts if crisis_alarm(scoring_views(text))]
     assert len(alarms) <= 0.01 * len(texts), alarms
+
+
+def route(action: Action) -> Route:
+    return Route("return_policy", 0.9, False, action, "it is asked often")
+
+
+def test_where_danger_is_possible_a_person_looks_and_no_crisis_text_is_sent() -> None:
+    assert concern_reason(0.3, 0.4) is None
+    reason = concern_reason(0.5, 0.4)
+    assert reason is not None
+    assert verdict_of([reason]) is Verdict.HOLD
+    for action in (Action.ANSWER, Action.TEMPLATE, Action.ASK_SLOT, Action.REFUSE, Action.CLARIFY):
+        looked = looked_at(route(action), (reason,))
+        assert looked.action is Action.ALWAYS_REVIEW
+        assert looked.urgent
+        assert "0.50 reaches 0.40" in looked.why
+
+
+@pytest.mark.parametrize("action", [Action.HANDOVER, Action.CRISIS])
+def test_what_goes_to_a_person_anyway_stays_as_it_is(action: Action) -> None:
+    reason = concern_reason(0.5, 0.4)
+    assert reason is not None
+    assert looked_at(route(action), (reason,)) == route(action)
+
+
+def test_without_concern_a_route_stays_as_it_is() -> None:
+    assert looked_at(route(Action.ANSWER), ()) == route(Action.ANSWER)
 
 
 def test_the_head_alone_is_enough_above_its_threshold() -> None:

@@ -70,6 +70,13 @@ def test_a_day_without_its_year_agrees_with_that_day_of_a_year() -> None:
 
 def test_a_weekday_agrees_with_a_range_that_holds_it() -> None:
     assert one("on Wednesday").agrees(one("Monday to Friday"))
+    assert one("on Wednesday").agrees(one("Sun-Thu"))
+    assert not one("on Friday").agrees(one("Sun-Thu"))
+
+
+def test_short_weekdays_are_read_only_from_one_to_another() -> None:
+    assert one("Sun.-Thurs.").value == one("Sunday to Thursday").value
+    assert not [fact for fact in find_facts("Sun cream for the beach") if fact.kind == "weekday"]
 
 
 def test_the_unit_of_a_range_holds_for_each_of_its_numbers() -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import socket
 import subprocess
 import sys
@@ -12,22 +13,33 @@ from pathlib import Path
 
 import pytest
 
+from chatbot.answering.sentences import split_sentences
 from chatbot.safety.leaks import leak_reasons
 from chatbot.safety.pii import MAX_READ, PII, find_entities, merge_entities, redact, restore
 from chatbot.types import Entity, Passage, ReasonCode
+from knowledge_base.readers import read_articles
+from knowledge_base.settings import SAMPLE_COMPANY
 
-CASES = sorted(Path(__file__).parent.glob("pii_cases*.jsonl"))
-"""Each written without looking at the recognisers, which were mended after its first run."""
+FOLDER = Path(__file__).parent
+CASES = sorted((*FOLDER.glob("pii_cases*.jsonl"), FOLDER / "data" / "pii_third.jsonl"))
+"""Each written without looking at the recognisers, which were mended after its first run, kind of
+failure by kind of failure. The first run on the third found 0.835 at a precision of 0.921."""
+TITLE = re.compile(r"^(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.? ")
 ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
 
 
 def cases() -> list[tuple[str, set[tuple[str, str]]]]:
     rows = [json.loads(line) for path in CASES for line in path.read_text("utf-8").splitlines()]
-    return [(row["text"], {(label, text) for label, text in row["entities"]}) for row in rows]
+    return [(row["text"], {named(*entity) for entity in row["entities"]}) for row in rows]
+
+
+def named(label: str, text: str) -> tuple[str, str]:
+    """The sets disagree on whether a title is part of a name; here it is not."""
+    return label, TITLE.sub("", text) if label == "person_name" else text
 
 
 def found(text: str) -> set[tuple[str, str]]:
-    return {(e.label, e.text) for e in find_entities(text, ORDER_IDS) if e.label in PII}
+    return {named(e.label, e.text) for e in find_entities(text, ORDER_IDS) if e.label in PII}
 
 
 def value(text: str, label: str) -> str | None:
@@ -49,13 +61,77 @@ def test_recall_and_precision_on_the_test_set_reach_their_figures() -> None:
     assert right / claimed >= 0.95
 
 
-def test_support_messages_raise_hardly_a_false_alarm_for_a_number_with_a_checksum() -> None:
+def test_support_messages_raise_hardly_a_false_alarm() -> None:
+    """Company names, dishes, models, dates, prices and article text are nobody's data."""
     rows = Path("finetune/data/safety/support_legit.jsonl").read_text("utf-8").splitlines()
-    labels = {"card", "iban", "national_id", "bank_account", "crypto_wallet", "ip"}
+    theirs = {"Brian", "Wang", "14 Orchard Lane, Flat 3", "PO Box 88, Alice Springs NT 0871"}
+    theirs |= {"0161 496 0000", "EH6 7JX"}
     alarms = [
-        row for row in rows if labels & {label for label, _ in found(json.loads(row)["text"])}
+        (label, shown)
+        for row in rows
+        for label, shown in found(json.loads(row)["text"])
+        if label not in {"order_id", "invoice_id"} and shown not in theirs
     ]
     assert len(alarms) / len(rows) <= 0.002, alarms
+
+
+def test_sentences_of_articles_hold_no_personal_data_but_the_companys_own() -> None:
+    articles = read_articles(SAMPLE_COMPANY / "articles", "sample").articles
+    sentences = {s for article in articles for s in split_sentences(article.text)}
+    companys = {"email", "phone"}  # published to be written to and called
+    examples = {"LM-1234567", "INV-2026-123456"}
+    alarms = [
+        (label, shown)
+        for sentence in sentences
+        for label, shown in found(sentence)
+        if label not in companys and shown not in examples
+    ]
+    assert alarms == []
+
+
+@pytest.mark.parametrize(
+    ("text", "label", "expected"),
+    [
+        ("Met vriendelijke groet, Joost van den Berg", "person_name", "Joost van den Berg"),
+        ("It is my sister's account, Paula Ndiaye", "person_name", "Paula Ndiaye"),
+        ("Cheers,\nAoife Brennan", "person_name", "Aoife Brennan"),
+        ("Hi Marguerite, your label is ready", "person_name", "Marguerite"),
+        ("card holder: Ines Machado", "person_name", "Ines Machado"),
+        ("handed to R. Pemberton", "person_name", "R. Pemberton"),
+        ("send it to 7 Kelso Wynd, Perth PH1 5UN", "address", "7 Kelso Wynd, Perth PH1 5UN"),
+        (
+            "12 Birch Road, Apt 4, Denver, CO 80202",
+            "address",
+            "12 Birch Road, Apt 4, Denver, CO 80202",
+        ),
+        ("al. Jana Pawła 3/7, 80-462 Gdańsk", "address", "al. Jana Pawła 3/7, 80-462 Gdańsk"),
+        ("Storgatan 11, 111 23 Stockholm", "address", "Storgatan 11, 111 23 Stockholm"),
+        ("my fødselsnummer is 010190 12345", "national_id", "010190 12345"),
+        ("AVS: 756.9217.0769.85", "national_id", "756.9217.0769.85"),
+        ("hasło Kot#4417zx nie działa", "secret", "Kot#4417zx"),
+        ("pw: riverbed_88", "secret", "riverbed_88"),
+        ("a minha carta é 4539.5787.6362.1486", "card", "4539.5787.6362.1486"),
+    ],
+)
+def test_each_way_to_give_personal_data_is_found(text: str, label: str, expected: str) -> None:
+    assert (label, expected) in found(text)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Hi Team, the poles arrived",
+        "Hello Larkmoor, any news?",
+        "I'm Not Happy about this",
+        "Thanks,\nStill waiting",
+        "the password reset link 404s every time",
+        "our dog's name is Biscuit",
+        "10 Trail Running shoes, size 9",
+        "my customer number is 7781 022",
+    ],
+)
+def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
+    assert found(text) == set()
 
 
 def test_messages_without_personal_data_raise_no_false_alarm() -> None:
@@ -146,6 +222,20 @@ def test_another_customers_order_number_is_a_leak_and_ones_own_is_not() -> None:
     (reason,) = leak_reasons(text, frozenset({"LM-1111111"}), [], order_ids=ORDER_IDS)
     assert reason.code is ReasonCode.PII_LEAK
     assert reason.words == "LM-4471203"
+
+
+def test_another_customers_code_of_the_companys_own_kind_is_a_leak() -> None:
+    def codes(text: str) -> list[Entity]:
+        return [
+            Entity("membership_number", m.start(), m.end(), m[0], m[0], "company", personal=True)
+            for m in re.finditer(r"MC-\d{6}", text)
+        ]
+
+    text = "Your membership MC-204118 runs until May."
+    (reason,) = leak_reasons(text, (), [], companys=codes)
+    assert (reason.rule, reason.words) == ("pii.membership_number", "MC-204118")
+    assert leak_reasons(text, frozenset({"MC-204118"}), [], companys=codes) == ()
+    assert leak_reasons("I see <MEMBERSHIP_NUMBER_1>.", (), [])[0].rule == "pii.placeholder"
 
 
 def test_contact_details_of_a_public_passage_may_be_said() -> None:

@@ -34,6 +34,13 @@ from chatbot.safety.views import model_text, scoring_views
         ("i\U000e0064diot", "idiot"),
         ("i𝐝\u0336ⓘ\u0301o\u200dt", "idiot"),
         ("🔪 you", "kitchen knife you"),
+        ("You are. An idiot.", "you are an idiot"),
+        ("Here is a. Stupid idiot for. Your team.", "here is a stupid idiot for your team"),
+        ("yllaer toidi na era uoy", "you are an idiot really"),
+        ("Ich will nicht mehr leben"[::-1], "ich will nicht mehr leben"),
+        ("quiero morirme ya, no puedo"[::-1], "quiero morirme ya, no puedo"),
+        ("h4v3 y0u 533n my pl3453 th353", "have you seen my please these"),
+        ("I caaan't keeeep liviiing", "i can't keep living"),
     ],
 )
 def test_a_disguised_word_is_read_in_some_view(sent: str, seen: str) -> None:
@@ -55,6 +62,9 @@ def test_a_disguised_word_is_read_in_some_view(sent: str, seen: str) -> None:
         "привет, как дела, рот",
         "ελληνικά και άλλα",
         "wow!! great",
+        "1. Open the app.\n2. Press Return.",
+        "Your refund is on its way now. It takes five working days.",
+        "An M8x40 bolt, and write to jo.b@example.org",
         "",
         "   ",
     ],

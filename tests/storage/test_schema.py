@@ -50,6 +50,9 @@ async def test_an_upgrade_and_a_downgrade_keep_what_is_stored(
         "UPDATE review_items SET holder_id = 'somebody'",
         "UPDATE turns SET state = 'running', finished_at = 1",
         "UPDATE conversations SET state = 'person'",
+        "UPDATE conversations SET state = 'waiting', waiting_since = NULL",
+        "UPDATE conversations SET assignee_id = 'somebody'",
+        "UPDATE review_items SET assignee_id = 'somebody'",
         "UPDATE events SET position = 1",
     ],
 )

@@ -24,6 +24,7 @@ ARGUMENTS = [
 ]
 
 TIMEOUT_MS = 6_000
+NAVIGATION_TIMEOUT_MS = 30_000  # a busy machine loads forty modules slowly
 
 
 @contextmanager
@@ -41,6 +42,7 @@ def console(browser: Browser, running: Running, key: str, **context: str) -> Pag
     """A new window of the console with this key's owner signed in."""
     page = browser.new_context(**context).new_page()
     page.set_default_timeout(TIMEOUT_MS)
+    page.set_default_navigation_timeout(NAVIGATION_TIMEOUT_MS)
     page.goto(f"{running.url}/console")
     page.get_by_label("Key").fill(key)
     page.get_by_role("button", name="Sign in").click()

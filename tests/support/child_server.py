@@ -1,9 +1,11 @@
 """A server in processes of its own that a test may kill:
-python -m tests.support.child_server DATA_DIR PORT [DATABASE_URL [WORKERS]]."""
+python -m tests.support.child_server DATA_DIR PORT [DATABASE_URL [WORKERS]], or --forks (see
+``children.py``)."""
 
 from __future__ import annotations
 
 import os
+import signal
 import sys
 from pathlib import Path
 
@@ -55,5 +57,24 @@ def main(data_dir: str, port: str, database_url: str = "", workers: str = "1") -
     )
 
 
+def serve_forks() -> None:
+    """Forks a server for each line that it reads, and prints its pid; ends with its input."""
+    signal.signal(signal.SIGCHLD, signal.SIG_IGN)  # who was killed leaves nothing behind
+    for line in sys.stdin:
+        pid = os.fork()
+        if pid == 0:
+            signal.signal(signal.SIGCHLD, signal.SIG_DFL)
+            os.setsid()
+            nowhere = os.open(os.devnull, os.O_RDWR)
+            os.dup2(nowhere, 0)
+            os.dup2(nowhere, 1)
+            main(*line.rstrip("\n").split("\t"))
+            os._exit(0)
+        print(pid, flush=True)
+
+
 if __name__ == "__main__":
-    main(*sys.argv[1:])
+    if sys.argv[1:] == ["--forks"]:
+        serve_forks()
+    else:
+        main(*sys.argv[1:])

@@ -15,6 +15,7 @@ from typing import Any
 import httpx
 import uvicorn
 
+from chatbot.review.rules import ReviewRules
 from chatbot.settings import load_settings
 from chatbot.storage.migrate import migrate
 from chatbot.web.app import create_app
@@ -67,6 +68,9 @@ def serving(data_dir: Path, desk: ScriptedDesk | None = None, **values: Any) -> 
         if time.monotonic() > deadline or not thread.is_alive():
             raise RuntimeError("the server did not start")
         time.sleep(0.02)
+    # Nothing is sampled, so that every run of a test is decided alike.
+    office = app.state.context.office
+    office.rules = ReviewRules(settings, office.company.texts)
     try:
         yield Running(f"http://127.0.0.1:{port}", app)
     finally:

@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from pathlib import Path
 
 import pytest
 from playwright.sync_api import Browser, Page, expect
 
+from chatbot.review.rules import ReviewRules
 from tests.support.browser import chromium, console
 from tests.support.server import ADMIN_KEY, Running, serving
 
@@ -68,6 +70,60 @@ def test_a_held_answer_is_edited_in_the_console_and_appears_without_a_reload(
     expect(page.get_by_text("We are sorry about your trip.")).to_be_visible(timeout=5_000)
     page.context.close()
     desk.context.close()
+
+
+def test_a_customer_who_waits_may_leave_and_finds_the_answer_on_return(
+    browser: Browser, running: Running
+) -> None:
+    desk = console(browser, running, ADMIN_KEY)  # somebody is on duty, so a time is named
+    page = open_chat(browser, running)
+    say(page, "review my lost parcel")
+    expect(page.get_by_text("A person is checking this answer")).to_be_visible(timeout=10_000)
+    expect(page.get_by_text("Usually about 5 min")).to_be_visible()
+    expect(page.get_by_role("button", name="Talk to a person")).to_be_visible()
+    page.goto("about:blank")
+
+    desk.get_by_text("review my lost parcel").first.click(timeout=10_000)
+    desk.get_by_role("button", name="Take this item").click()
+    desk.get_by_role("button", name="Approve", exact=False).click()
+    expect(desk.get_by_role("heading", name="review my lost parcel")).to_be_hidden()
+    page.goto(running.url)
+    page.get_by_role("button", name="Chat with us, new messages").click()
+    expect(page.get_by_text("You have 60 days. Returns are free.")).to_have_count(1)
+    expect(page.get_by_text("A person is checking this answer")).to_have_count(0)
+    page.get_by_role("button", name="Talk to a person").click()
+    expect(page.get_by_text("Handed to our team")).to_be_visible()
+    expect(page.get_by_text("A person will join you here")).to_be_visible()
+    page.context.close()
+    desk.context.close()
+
+
+@pytest.mark.parametrize("rule", ["unless_refused", "only_if_given"])
+def test_a_customer_decides_whether_the_chat_is_learnt_from(
+    browser: Browser, running: Running, tmp_path: Path, rule: str
+) -> None:
+    office = running.app.state.context.office
+    before, path = office.rules, tmp_path / "review.toml"
+    path.write_text(f'[learning]\nconsent = "{rule}"')
+    office.rules = ReviewRules(office.settings, office.company.texts, path)
+    page = open_chat(browser, running)
+    question = page.get_by_text("May our team use this chat to improve the assistant?")
+    expect(page.get_by_text("You are talking to an AI")).to_be_visible()
+    if rule == "only_if_given":
+        page.get_by_role("button", name="Yes, you may").click()
+    expect(question).to_be_hidden()
+    page.get_by_role("button", name="Privacy").click()
+    choice = page.get_by_role("checkbox", name="Use this chat to improve the assistant")
+    expect(choice).to_be_checked()
+    choice.uncheck()
+    expect(page.get_by_text("This chat is not used to improve the assistant.")).to_be_visible()
+    page.reload()
+    page.get_by_role("button", name="chat").first.click()
+    page.get_by_role("button", name="Privacy").click()
+    expect(choice).not_to_be_checked()
+    expect(question).to_be_hidden()
+    page.context.close()
+    office.rules = before
 
 
 def test_script_in_a_message_stays_text(browser: Browser, running: Running) -> None:

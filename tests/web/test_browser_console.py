@@ -27,6 +27,7 @@ pytestmark = pytest.mark.browser
 
 WAITING = 5_000
 FIRST_PAINT_MS = 1_000
+PATIENCE_S = 20
 KIM = {"sub": "kim-1", "name": "Kim", "groups": ["support"]}
 FIRST_ROW = """
 new MutationObserver((_, observer) => {
@@ -73,7 +74,9 @@ class Held:
     def __init__(self, running: Running, text: str) -> None:
         self.url = running.url
         key = {"Authorization": f"Bearer {running.widget_key}"}
-        begun = httpx.post(f"{self.url}/v1/conversations", json={}, headers=key).json()
+        begun = httpx.post(
+            f"{self.url}/v1/conversations", json={}, headers=key, timeout=PATIENCE_S
+        ).json()
         self.id: str = begun["id"]
         self.headers = {"Authorization": f"Bearer {begun['token']}"}
         self.say(text)
@@ -81,11 +84,13 @@ class Held:
 
     def say(self, text: str) -> None:
         path = f"{self.url}/v1/conversations/{self.id}/messages"
-        httpx.post(path, json={"text": text}, headers=self.headers).raise_for_status()
+        httpx.post(
+            path, json={"text": text}, headers=self.headers, timeout=PATIENCE_S
+        ).raise_for_status()
 
     def _held(self) -> str | None:
         path = f"{self.url}/v1/review/items?limit=100"
-        items = httpx.get(path, headers=admin()).json()["items"]
+        items = httpx.get(path, headers=admin(), timeout=PATIENCE_S).json()["items"]
         return next((i["id"] for i in items if i["conversation_id"] == self.id), None)
 
     @staticmethod
@@ -99,7 +104,12 @@ class Held:
     @property
     def heard(self) -> str:
         path = f"{self.url}/v1/conversations/{self.id}/messages"
-        return httpx.get(path, headers=self.headers).text
+        return httpx.get(path, headers=self.headers, timeout=PATIENCE_S).text
+
+
+def assert_accessible(page: Page) -> None:
+    results = Axe().run(page)
+    assert results.violations_count == 0, results.generate_report()
 
 
 @pytest.mark.parametrize(
@@ -187,6 +197,74 @@ def test_only_a_role_that_may_override_can_send_what_the_gate_refuses(
     page.context.close()
 
 
+def test_an_item_is_kept_for_a_colleague_and_the_lead_reads_its_trail(
+    browser: Browser, running: Running, keys: dict[str, str]
+) -> None:
+    customer = Held(running, "review my tent")
+    page = console(browser, running, keys["admin"])
+    page.goto(f"{running.url}/console#/queue/{customer.item}")
+    expect(page.get_by_role("heading", name="review my tent")).to_be_visible()
+    page.keyboard.press("s")
+    dialog = page.get_by_role("dialog", name="Keep it for")
+    dialog.get_by_role("radio", name="first admin").check()
+    assert_accessible(page)
+    dialog.get_by_role("button", name="Assign").click()
+    expect(
+        page.get_by_role("region", name="Item", exact=True).get_by_text("For you")
+    ).to_be_visible()
+    page.keyboard.press("h")
+    trail = page.get_by_role("dialog", name="Audit trail")
+    expect(trail.get_by_text("Whole: ")).to_be_visible()
+    expect(trail.get_by_role("row", name="kept the held answer for")).to_contain_text("first admin")
+    assert_accessible(page)
+    trail.get_by_role("button", name="Close").click()
+    expect(trail).to_be_hidden()
+    page.get_by_role("button", name="Take this item").click()
+    expect(page.get_by_role("button", name="Give back")).to_be_visible()
+    page.keyboard.press("a")
+    expect(page.get_by_role("heading", name="review my tent")).to_be_hidden()
+    page.context.close()
+
+
+def test_the_lead_sees_the_rules_and_does_what_a_customer_wishes(
+    browser: Browser, running: Running, keys: dict[str, str]
+) -> None:
+    customer = Held(running, "review my marmalade")
+    page = console(browser, running, keys["admin"])
+    page.keyboard.press("3")
+    expect(page.get_by_text("an answer within 5 min, urgent ones within 1 min")).to_be_visible()
+    page.get_by_role("button", name="Check every chain").click()
+    expect(page.get_by_text("Every chain is whole")).to_be_visible()
+    page.get_by_label("Customer's e-mail or id").fill(customer.id)
+    page.get_by_role("button", name="Do not learn from it").click()
+    expect(page.get_by_text("Noted: 1 conversation will not be learnt from.").first).to_be_visible()
+    page.get_by_role("button", name="Erase …").click()
+    dialog = page.get_by_role("dialog", name="Erase for good")
+    dialog.get_by_role("button", name="Erase", exact=True).click()
+    expect(page.get_by_text("Erased: 1 conversation.").first).to_be_visible()
+    detail = httpx.get(f"{running.url}/v1/conversations/{customer.id}", headers=admin()).json()
+    assert detail["conversation"]["erased"] is True
+    assert detail["conversation"]["training_consent"] is False
+    page.context.close()
+
+
+def test_a_handover_is_assigned_to_a_colleague(
+    browser: Browser, running: Running, keys: dict[str, str]
+) -> None:
+    customer = Held(running, "review my canoe")
+    path = f"{running.url}/v1/conversations/{customer.id}"
+    httpx.post(f"{path}/request-person", headers=customer.headers).raise_for_status()
+    page = console(browser, running, keys["agent"])
+    page.goto(f"{running.url}/console#/conversations/{customer.id}")
+    page.get_by_role("button", name="Assign").click()
+    dialog = page.get_by_role("dialog", name="Keep it for")
+    dialog.get_by_role("radio", name="first admin").check()
+    dialog.get_by_role("button", name="Assign").click()
+    expect(page.get_by_text("For first admin").first).to_be_visible()
+    page.context.close()
+    httpx.post(f"{path}/close", headers=customer.headers).raise_for_status()
+
+
 def test_identical_drafts_are_decided_in_one_act(
     browser: Browser, running: Running, keys: dict[str, str]
 ) -> None:
@@ -238,23 +316,19 @@ def test_the_signed_in_pages_have_no_accessibility_violations(
     Held(running, f"review my {colours} boots")
     page = console(browser, running, keys["admin"], color_scheme=colours)
 
-    def check(page: Page) -> None:
-        results = Axe().run(page)
-        assert results.violations_count == 0, results.generate_report()
-
     page.keyboard.press("n")
     expect(page.get_by_role("button", name="Give back")).to_be_visible()
-    check(page)
+    assert_accessible(page)
     page.keyboard.press("r")
-    check(page)
+    assert_accessible(page)
     page.keyboard.press("Escape")
     page.keyboard.press("2")
     expect(page.get_by_text("Nobody is waiting for a person")).to_be_visible()
-    check(page)
+    assert_accessible(page)
     page.keyboard.press("3")
     expect(page.get_by_text("Volume a day")).to_be_visible()
     page.get_by_text("Figures").first.click()
-    check(page)
+    assert_accessible(page)
     page.context.close()
 
 
@@ -273,7 +347,7 @@ def test_five_thousand_items_are_painted_within_a_second_and_found(
     browser: Browser, running: Running, keys: dict[str, str]
 ) -> None:
     customer = Held(running, "review my journey")
-    opened = httpx.get(f"{running.url}/v1/review/items", headers=admin(), timeout=20).json()
+    opened = httpx.get(f"{running.url}/v1/review/items", headers=admin(), timeout=PATIENCE_S).json()
     multiply(running, customer.item, WAITING - opened["total"] + 1)
     page = console(browser, running, keys["reviewer"])
     expect(page.get_by_text("5,000 waiting")).to_be_visible(timeout=10_000)

@@ -15,6 +15,7 @@ from tests.support.databases import UrlOf
 from tests.support.server import Customer, a_client, a_customer, admin, serving
 
 APPROVALS = 60
+TARGET_S = 0.5
 
 
 async def seen_at(customer: Customer, listening: asyncio.Event) -> float:
@@ -45,11 +46,7 @@ async def approval(reviewer: httpx.AsyncClient, customer: Customer) -> float:
     return await seen - began
 
 
-@pytest.mark.full
-@pytest.mark.parametrize("workers", [1, 2])
-async def test_an_approved_text_is_visible_within_half_a_second(
-    tmp_path: Path, database: UrlOf, workers: int
-) -> None:
+async def approvals(tmp_path: Path, database: UrlOf, workers: int, number: int) -> list[float]:
     """With two workers the customer listens to the one that the reviewer does not ask."""
     with ExitStack() as stack:
         started = [
@@ -57,13 +54,28 @@ async def test_an_approved_text_is_visible_within_half_a_second(
             for _ in range(workers)
         ]
         async with a_client(started[0]) as reviewer, a_client(started[-1]) as widget:
-            took = [
+            return [
                 await approval(reviewer, await a_customer(started[-1], widget))
-                for _ in range(APPROVALS)
+                for _ in range(number)
             ]
+
+
+async def test_an_approved_text_is_soon_visible_on_the_other_worker(
+    tmp_path: Path, database: UrlOf
+) -> None:
+    """Small; `make test-full` measures the 95th percentile."""
+    assert statistics.median(await approvals(tmp_path, database, 2, 5)) <= TARGET_S
+
+
+@pytest.mark.full
+@pytest.mark.parametrize("workers", [1, 2])
+async def test_an_approved_text_is_visible_within_half_a_second(
+    tmp_path: Path, database: UrlOf, workers: int
+) -> None:
+    took = await approvals(tmp_path, database, workers, APPROVALS)
     p95 = statistics.quantiles(took, n=20)[-1]
     print(
         f"{workers} worker(s): {APPROVALS} approvals, p50 {statistics.median(took) * 1000:.0f} ms, "
         f"p95 {p95 * 1000:.0f} ms, longest {max(took) * 1000:.0f} ms"
     )
-    assert p95 <= 0.5
+    assert p95 <= TARGET_S

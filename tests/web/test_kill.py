@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 import random
-import signal
 import subprocess
 import sys
 import time
@@ -21,7 +20,7 @@ from chatbot.storage import audit
 from chatbot.storage.crypto import Vault
 from chatbot.storage.database import Database
 from tests.support.child_server import ANSWER
-from tests.support.children import answers, child, widget_key
+from tests.support.children import Child, answers, child, widget_key
 from tests.support.journey import Journey
 from tests.support.office import SECRET
 from tests.support.server import ADMIN_KEY, Customer, admin, free_port
@@ -43,8 +42,7 @@ async def one_kill(data_dir: Path, after_s: float) -> None:
             customer = await start(client, data_dir)
             assert (await customer.say("How long?", **{"Idempotency-Key": "k"})).status_code == 202
             await asyncio.sleep(after_s)
-            process.send_signal(signal.SIGKILL)
-            process.wait()
+            process.kill()
     with child(data_dir, port):
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
             customer.client = client
@@ -86,7 +84,7 @@ async def test_a_decision_survives_a_kill_or_was_never_taken(tmp_path: Path) -> 
                 client.post(f"{path}/approve", headers=admin(), json={"version": version})
             )
             await asyncio.sleep(random.random() * 0.02)
-            process.send_signal(signal.SIGKILL)
+            process.kill()
             await asyncio.gather(decision, return_exceptions=True)
     with child(tmp_path, port):
         async with httpx.AsyncClient(base_url=f"http://127.0.0.1:{port}") as client:
@@ -132,11 +130,10 @@ async def kills(
 @dataclass
 class Killable:
     url: str
-    process: subprocess.Popen[bytes]
+    process: Child
 
     def kill(self) -> None:
-        os.killpg(self.process.pid, signal.SIGKILL)
-        self.process.wait()
+        self.process.kill()
 
 
 def scripted(data_dir: Path, url: str = "") -> Callable[[], AbstractContextManager[Killable]]:
@@ -171,13 +168,12 @@ def real(data_dir: Path) -> Callable[[], AbstractContextManager[Killable]]:
             stdout=subprocess.DEVNULL,
             start_new_session=True,
         )
+        server = Child(process.pid, process)
         try:
             answers(port, "/readyz", 240)
-            yield Killable(f"http://127.0.0.1:{port}", process)
+            yield Killable(f"http://127.0.0.1:{port}", server)
         finally:
-            if process.poll() is None:
-                os.killpg(process.pid, signal.SIGKILL)
-                process.wait()
+            server.kill()
 
     return start
 

@@ -8,8 +8,10 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlalchemy import update
 
 from chatbot.access.keys import Staff
+from chatbot.storage.tables import AuditRow
 from tests.support.server import Customer, Running, a_client, a_customer, admin, serving
 
 SCRIPT = "<script>alert(1)</script><img src=x onerror=alert(2)>"
@@ -178,6 +180,71 @@ async def test_the_lead_sees_figures_rules_gaps_and_an_intact_trail(running: Run
         summary = (await client.get("/v1/learning/summary", headers=admin())).json()
         assert summary["consent"] == "unless_refused"
         assert (await client.get("/readyz")).json()["parts"]["review"]["ok"] is True
+
+
+async def test_the_lead_reads_what_is_in_force_all_in_all(running: Running) -> None:
+    async with a_client(running) as client:
+        found = (await client.get("/v1/review/rules", headers=admin())).json()["in_force"]
+        assert found["intents"] == ["compensation_claim"]
+        assert found["answer_within_s"] > found["urgent_within_s"] > 0
+        assert [step["do"] for step in found["late"]] == ["escalate", "contact_form"]
+
+
+async def test_one_trail_says_who_did_what_and_where_it_was_altered(running: Running) -> None:
+    async with a_client(running) as client:
+        customer, item = await hold(running, client)
+        await client.post(f"/v1/review/items/{item['id']}/claim", headers=admin())
+        path = f"/v1/audit/chains/{customer.id}"
+        trail = (await client.get(path, headers=admin())).json()
+        assert trail["broken"] is None
+        assert trail["count"] == len(trail["rows"])
+        assert trail["rows"][0]["action"] == "conversation.start"
+        claimed = trail["rows"][-1]
+        assert claimed["action"] == "item.claim"
+        assert trail["names"][claimed["actor"].partition(":")[2]] == "first admin"
+        async with running.app.state.context.office.database.write() as session:
+            forged = update(AuditRow).where(
+                AuditRow.chain == customer.id, AuditRow.sequence == claimed["sequence"]
+            )
+            await session.execute(forged.values(actor="reviewer:somebody_else"))
+        broken = (await client.get(path, headers=admin())).json()["broken"]
+        assert broken == {"sequence": claimed["sequence"], "reason": "a row was altered"}
+        async with running.app.state.context.office.database.write() as session:
+            await session.execute(forged.values(actor=claimed["actor"]))
+        assert (await client.get("/v1/audit/chains/conv_no", headers=admin())).status_code == 404
+
+
+async def test_a_handover_is_kept_for_a_colleague_on_duty(running: Running) -> None:
+    keys, staff = running.app.state.context.keys, running.app.state.context.staff
+    kim_id, kim_key = await keys.create("agent", "Kim")
+    _, robin_key = await keys.create("agent", "Robin")
+    kim, robin = ({"Authorization": f"Bearer {key}"} for key in (kim_key, robin_key))
+    async with a_client(running) as client:
+        customer = await a_customer(running, client)
+        await client.post(f"{customer.path}/request-person", headers=customer.headers)
+        kept = await client.post(f"{customer.path}/assign", headers=robin, json={"to": kim_id})
+        assert kept.json()["assignee"] == {"id": kim_id, "name": "Kim"}
+        await staff.beat(await keys.recognise(kim_key))
+        refused = await client.post(f"{customer.path}/takeover", headers=robin, json={})
+        assert (refused.status_code, "assigned to Kim" in refused.text) == (409, True)
+        taken = await client.post(f"{customer.path}/takeover", headers=kim, json={})
+        assert taken.status_code == 200
+        late = await client.post(f"{customer.path}/assign", headers=robin, json={"to": None})
+        assert (late.status_code, "with Kim" in late.text) == (409, True)
+
+
+async def test_what_a_customer_told_the_team_about_learning_is_kept(running: Running) -> None:
+    async with a_client(running) as client:
+        customer = await a_customer(running, client)
+        body = {"conversation_id": customer.id, "training": False}
+        noted = await client.post("/v1/consents", headers=admin(), json=body)
+        assert noted.json() == {"conversations": [customer.id]}
+        history = await client.get(f"{customer.path}/messages", headers=customer.headers)
+        assert history.json()["consent"] == {"rule": "unless_refused", "given": False}
+        nobody = {"customer": "nobody@example.com", "training": False}
+        assert (await client.post("/v1/consents", headers=admin(), json=nobody)).status_code == 404
+        empty = await client.post("/v1/consents", headers=admin(), json={"training": False})
+        assert empty.status_code == 400
 
 
 async def test_an_erased_conversation_is_empty_for_everybody(running: Running) -> None:

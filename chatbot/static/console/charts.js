@@ -29,11 +29,12 @@ function ceiling(highest, round) {
   return step * TICKS;
 }
 
-/** series: [{name, style, values}], one value for each day; null leaves a gap. */
-function chart({ title, days, series, stacked, format, round = ROUND }) {
+/** series: [{name, style, values}], one value for each day; null leaves a gap. `whole` is the top of
+ * an axis that always ends there, such as 1 for shares. */
+function chart({ title, days, series, stacked, format, round = ROUND, whole }) {
   const tops = days.map((_, i) => (stacked ? series.reduce((sum, s) => sum + (s.values[i] ?? 0), 0)
     : Math.max(0, ...series.map((s) => s.values[i] ?? 0))));
-  const top = ceiling(Math.max(1, ...tops), round);
+  const top = whole ?? ceiling(Math.max(1, ...tops), round);
   const x = (i) => LEFT + ((i + 0.5) * (WIDTH - LEFT)) / days.length;
   const y = (value) => TOP + (1 - value / top) * (HEIGHT - TOP - BOTTOM);
   const image = svg("svg", { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, class: "chart", role: "img",
@@ -85,7 +86,7 @@ function said(series, format) {
 /** A card: title, legend, picture, and the figures in a table that opens. */
 export function chartCard(options) {
   const { title, days, series, format } = options;
-  const empty = series.every(({ values }) => values.every((value) => !value));
+  const empty = series.every(({ values }) => values.every((value) => value === null || (!value && !options.whole)));
   return h("section.card", h("h2", title),
     empty ? h("p.muted.none", "Nothing in these days.") : [
       h("ul.legend", series.map(({ name, style }) => h("li", h(`span.key.${style}`), name))),
@@ -93,6 +94,13 @@ export function chartCard(options) {
       h("details", h("summary", "Figures"), h("div.scroll", { tabindex: "0", role: "region",
         "aria-label": `${title}: figures` }, table(["Day", ...series.map(({ name }) => name)],
         days.map((day, i) => [short(day), ...series.map(({ values: v }) => (v[i] === null ? "–" : format(v[i])))]))))]);
+}
+
+/** A number with a bar of its share of the highest, for the eye; a screen reader hears the number. */
+export function barred(value, highest, format) {
+  const bar = h("span.share", { "aria-hidden": "true" });
+  bar.style.setProperty("--share", String(highest ? value / highest : 0));
+  return h("span.barred", bar, format(value));
 }
 
 /** Rows of cells; the first cell of each row is its heading. */

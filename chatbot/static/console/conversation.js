@@ -1,8 +1,10 @@
 /** One conversation: read it, take it over, write in it, hand it back. */
 import { fill, h, icon } from "../lib/dom.js";
 import { inWords } from "./api.js";
+import { assign, conversationPath } from "./assign.js";
 import { messageList, reasonList } from "./evidence.js";
 import { Suggestions } from "./suggestions.js";
+import { showTrail } from "./trail.js";
 
 const STATES = { bot: "The bot is answering", waiting: "Waiting for a person", person: "A person is answering",
   closed: "Closed" };
@@ -11,6 +13,7 @@ export class ConversationView {
   #id = null;
   #state = null;
   #messages = [];
+  #assignee = null;
   #drafts = new Map();
 
   constructor({ api, me, announce, root, onChanged }) {
@@ -50,6 +53,10 @@ export class ConversationView {
     this.facts = h("p.facts");
     this.take = h("button.primary", { type: "button", "aria-keyshortcuts": "t", onclick: () => this.takeover() },
       "Take over", h("kbd", { "aria-hidden": "true" }, "t"));
+    this.keep = h("button", { type: "button", "aria-keyshortcuts": "s", onclick: () => this.assign() }, "Assign",
+      h("kbd", { "aria-hidden": "true" }, "s"));
+    this.trail = h("button.link", { type: "button", hidden: this.me.role !== "admin",
+      onclick: () => showTrail(this.api, this.#id) }, "Audit trail");
     this.back = h("button", { type: "button", onclick: () => this.#change("handback", {}, "Handed back to the bot.") },
       "Hand back to the bot");
     this.banner = h("div.banner", { role: "alert" });
@@ -66,7 +73,7 @@ export class ConversationView {
       this.refusal, h("div.buttons", this.send));
     this.suggestions = new Suggestions({ api: this.api, onInsert: (text) => this.#insert(text) });
     fill(this.root, h("header.item-head", h("div", this.heading, this.facts),
-      h("div.toolbar", { role: "toolbar", "aria-label": "Conversation" }, this.take, this.back)),
+      h("div.toolbar", { role: "toolbar", "aria-label": "Conversation" }, this.take, this.keep, this.back, this.trail)),
     this.banner, h("div.columns", h("div.main", this.log, this.answer),
       h("div.side", this.suggestions.node)));
   }
@@ -82,7 +89,8 @@ export class ConversationView {
   }
 
   #take({ conversation, messages }) {
-    const { state, urgent, contact } = conversation;
+    const { state, urgent, contact, assignee } = conversation;
+    this.#assignee = assignee;
     const heard = messages.length !== this.#messages.length || messages.at(-1)?.id !== this.#messages.at(-1)?.id;
     const before = this.#state;
     this.#state = state;
@@ -90,9 +98,11 @@ export class ConversationView {
     const owner = conversation.owner?.name ?? conversation.owner;
     this.heading.textContent = STATES[state] ?? state;
     fill(this.facts, urgent && h("span.tag.hold", "Urgent"), owner && h("span.tag.who", owner),
+      assignee && h("span.tag.who", `For ${assignee.id === this.me.id ? "you" : assignee.name}`),
       contact && h("span", ["name", "email", "phone", "note"].map((k) => contact[k]).filter(Boolean).join(" · ")));
     this.take.hidden = state === "person" || state === "closed";
     this.back.hidden = state !== "person";
+    this.keep.hidden = state === "person" || state === "closed";
     this.answer.hidden = state !== "person";
     if (heard) {
       fill(this.log, messages.length ? messageList(messages)
@@ -114,6 +124,16 @@ export class ConversationView {
     if (this.take.hidden) return;
     await this.#change("takeover", { name: this.me.name }, "The conversation is yours; the bot is silent.");
     this.box.focus();
+  }
+
+  async assign() {
+    if (this.keep.hidden) return;
+    const kept = await assign(this.api, this.me, { path: conversationPath(this.#id), assignee: this.#assignee,
+      roles: ["agent", "reviewer", "admin"] });
+    if (!kept) return;
+    this.announce(kept.assignee ? `Kept for ${kept.assignee.name}.` : "Free for all.");
+    await this.refresh();
+    this.onChanged();
   }
 
   async #change(action, body, done) {
@@ -180,6 +200,8 @@ export class ConversationView {
 
   key(key) {
     if (key === "t" && this.take) this.takeover();
+    else if (key === "s" && this.keep) this.assign();
+    else if (key === "h" && this.#id && this.me.role === "admin") showTrail(this.api, this.#id);
     else return false;
     return true;
   }

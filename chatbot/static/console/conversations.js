@@ -47,8 +47,9 @@ export class ConversationsView {
       this.#count((waiting ?? shown).conversations);
       const at = Date.now();
       this.#rows = shown.conversations.map((row) => ({ ...row, fetchedAt: at,
-        stamp: `${row.state}:${row.updated_at}:${row.last_text}:${row.owner?.id ?? row.owner}` }));
-      this.#rows.sort((a, b) => Number(b.urgent ?? 0) - Number(a.urgent ?? 0)
+        stamp: `${row.state}:${row.updated_at}:${row.last_text}:${row.owner?.id ?? row.owner}:${row.assignee?.id}` }));
+      const mine = (row) => Number(row.assignee?.id === this.me.id);
+      this.#rows.sort((a, b) => Number(b.urgent ?? 0) - Number(a.urgent ?? 0) || mine(b) - mine(a)
         || (b.waiting_s ?? 0) - (a.waiting_s ?? 0)
         || String(b.updated_at).localeCompare(String(a.updated_at)));
       this.#show();
@@ -90,7 +91,8 @@ export class ConversationsView {
     const owner = row.owner?.name ?? row.owner;
     return h("div.row", h("p.question", { dir: "auto" }, row.last_text || "No message yet"),
       h("p.why", row.urgent && h("span.tag.hold", "Urgent"), row.contact && h("span.tag.warn", "Left contact"),
-        owner && h("span.tag.who", owner), h("span.text", `last: ${row.last_author ?? "nobody"}`)),
+        owner && h("span.tag.who", owner),
+        row.assignee && h("span.tag.who", `For ${row.assignee.id === this.me.id ? "you" : row.assignee.name}`), h("span.text", `last: ${row.last_author ?? "nobody"}`)),
       h("p.times", h("span.waiting"), h("time", { datetime: row.updated_at }, moment(row.updated_at))));
   }
 

@@ -1,6 +1,7 @@
 /** The reviewer's hand: approve, edit, reject, redraft, give back; and what the gate says to it. */
 import { fill, h, icon } from "../lib/dom.js";
 import { inWords } from "./api.js";
+import { assign, itemPath } from "./assign.js";
 import { decideAlike } from "./bulk.js";
 import { ask } from "./dialogs.js";
 import { reasonList } from "./evidence.js";
@@ -32,6 +33,7 @@ export class Decision {
       redraft: button("Redraft", "d", () => this.redraft()),
       unclaim: button("Give back", "u", () => this.unclaim()),
       alike: button(`${item.identical} alike`, "b", () => this.alike()),
+      assign: button("Assign", "s", () => this.assign()),
     };
     this.toolbar = h("div.toolbar", { role: "toolbar", "aria-label": "Decision" },
       Object.values(this.buttons));
@@ -70,6 +72,7 @@ export class Decision {
     for (const name of ["approve", "edit", "reject", "redraft", "unclaim"]) {
       this.buttons[name].hidden = !mine;
     }
+    this.buttons.assign.hidden = !open;
     this.buttons.alike.hidden = !mine || !(item.identical > 1);
     // What the customer has read cannot be written anew.
     this.buttons.redraft.disabled = Boolean(item.released_prefix);
@@ -219,6 +222,17 @@ export class Decision {
     this.view.onChanged();
   }
 
+  /** Keeps the item for a colleague; who holds it keeps the claim. */
+  async assign() {
+    const { item } = this.view;
+    const kept = await assign(this.api, this.view.me, { path: itemPath(item.id),
+      assignee: item.assignee, roles: ["reviewer", "admin"] });
+    if (!kept) return;
+    this.announce(kept.assignee ? `Kept for ${kept.assignee.name}.` : "Free for all.");
+    this.view.merge(kept);
+    this.view.onChanged();
+  }
+
   unclaim() {
     this.#act("unclaim", {}, { done: (item) => {
       this.view.merge({ holder: null, lease_until: null, ...item, id: this.view.id });
@@ -228,6 +242,10 @@ export class Decision {
   }
 
   key(key) {
+    if (key === "s" && !this.buttons.assign.hidden) {
+      this.assign();
+      return true;
+    }
     if (!this.#mine) return false;
     const action = { a: () => this.buttons.approve.disabled || this.approve(), e: () => this.box.focus(),
       r: () => this.reject(), d: () => this.buttons.redraft.disabled || this.redraft(),

@@ -38,7 +38,8 @@ const KEYS = [
   ["j / k", "next, previous"], ["Enter", "take the item, or open the conversation"],
   ["a", "approve as it stands"], ["e", "edit the answer"], ["Ctrl Enter", "send the edit"],
   ["r", "reject with a reason and a reply"], ["d", "ask for another draft"],
-  ["u", "give the item back"], ["n", "take the next item"], ["b", "decide identical drafts at once"], ["t", "take the conversation over"], ["/", "search"],
+  ["u", "give the item back"], ["n", "take the next item"], ["b", "decide identical drafts at once"],
+  ["s", "assign it to a colleague"], ["h", "the audit trail (leads)"], ["t", "take the conversation over"], ["/", "search"],
   ["1 / 2 / 3", "the areas, from the left"], ["Esc", "leave the text box"], ["?", "this help"],
 ];
 

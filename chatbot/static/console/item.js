@@ -5,6 +5,7 @@ import { inWords } from "./api.js";
 import { Decision } from "./decision.js";
 import { messageList, passageList, reasonList, routeFacts, sentenceList, showPassage, words }
   from "./evidence.js";
+import { showTrail } from "./trail.js";
 
 /** A third of the lease: two renewals may fail before it runs out. */
 const RENEW_FRACTION = 1 / 3;
@@ -118,7 +119,8 @@ export class ItemView {
         h("div", h("h2", { dir: "auto" }, item.question),
           h("p.facts", this.times, item.urgent && h("span.tag.hold", "Urgent"),
             item.stale && h("span.tag.warn", "Stale draft"), item.team && h("span.tag.who", item.team),
-            h("span.muted", words(item.intent)), this.#holderTag())),
+            h("span.muted", words(item.intent)), this.#holderTag(),
+            this.me.role === "admin" && h("button.link", { type: "button", onclick: () => this.#trail() }, "Audit trail"))),
         this.decision.toolbar),
       this.banner,
       h("div.columns",
@@ -137,12 +139,19 @@ export class ItemView {
     if (this.mine) this.#renewLater();
   }
 
+  /** Who works on it, or else for whom it is kept. */
   #holderTag() {
-    const { holder } = this.#item;
+    const { holder, assignee } = this.#item;
+    const name = (one) => (one.id === this.me.id ? "you" : one.name);
     this.holder = h("span.tag.who");
-    this.holder.hidden = !holder;
-    this.holder.textContent = holder ? (holder.id === this.me.id ? "Yours" : `With ${holder.name}`) : "";
+    this.holder.hidden = !holder && !assignee;
+    this.holder.textContent = holder ? (holder.id === this.me.id ? "Yours" : `With ${holder.name}`)
+      : assignee ? `For ${name(assignee)}` : "";
     return this.holder;
+  }
+
+  #trail() {
+    showTrail(this.api, this.#item.conversation_id);
   }
 
   #state() {
@@ -275,6 +284,10 @@ export class ItemView {
   }
 
   key(key) {
+    if (key === "h" && this.#item && this.me.role === "admin") {
+      this.#trail();
+      return true;
+    }
     if (key === "Enter") {
       this.claim();
       return true;

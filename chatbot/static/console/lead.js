@@ -1,9 +1,11 @@
-/** The lead's page: volumes, waiting, agreement, gaps in the help articles, dead webhooks. */
+/** The lead's page: volumes, waiting, agreement, rules, gaps, audit, customers' wishes, dead webhooks. */
 import { fill, h } from "../lib/dom.js";
 import { moment, span } from "../lib/time.js";
 import { inWords, part } from "./api.js";
-import { chartCard, ROUND_TIMES, table } from "./charts.js";
+import { barred, chartCard, ROUND_TIMES, table } from "./charts.js";
 import { words } from "./evidence.js";
+import { auditCard, privacyCard } from "./privacy.js";
+import { showRules } from "./rules.js";
 
 const RANGES = { 7: "Last 7 days", 30: "Last 30 days", 90: "Last 90 days" };
 const DAY_MS = 86_400_000;
@@ -24,6 +26,8 @@ export class LeadView {
     this.cards = h("div.cards");
     this.gaps = h("section.card");
     this.dead = h("section.card");
+    this.rules = h("section.card");
+    this.standing = [this.rules, auditCard(api), privacyCard(api, announce)];
     this.node = h("div.lead", h("header.lead-head", h("h2", "Overview"), this.range,
       h("button", { type: "button", onclick: () => this.#download() }, "Download CSV")),
     this.problem, this.figures, this.cards);
@@ -50,6 +54,7 @@ export class LeadView {
       load("reports/overview", { from: this.#from }, (found) => this.#overview(found)),
       load("webhooks/deliveries", { state: "dead" }, (found) => this.#deliveries(found)),
       load("knowledge/gaps", { days: this.range.value }, (found) => this.#gaps(found)),
+      load("review/rules", {}, (found) => showRules(this.rules, found)),
     ]);
   }
 
@@ -82,18 +87,25 @@ export class LeadView {
       chartCard({ title: "Waiting for a decision", days: dates, format: time, round: ROUND_TIMES, series: [
         { name: "Median", style: "c1", values: by("wait_p50_s") },
         { name: "95th percentile", style: "c3", values: by("wait_p95_s") }] }),
+      chartCard({ title: "Agreement and edits", days: dates, format: percent, whole: 1, series: [
+        { name: "Approved unchanged", style: "c1", values: by("agreement") },
+        { name: "Words changed in edits", style: "c2", values: by("edit_distance_mean") }] }),
+      chartCard({ title: "Waiting for a person", days: dates, format: time, round: ROUND_TIMES, series: [
+        { name: "Median", style: "c1", values: by("handover_wait_p50_s") },
+        { name: "95th percentile", style: "c3", values: by("handover_wait_p95_s") }] }),
       chartCard({ title: "Volume a day", days: dates, format: count, series: [
         { name: "Conversations", style: "c1", values: by("conversations") },
         { name: "Held", style: "c3", values: by("held") },
         { name: "Handovers", style: "c2", values: by("handovers") }] }),
       h("section.card", h("h2", "Why drafts are held"), reasons.length
         ? table(["Reason", "Held", "Approved", "Agreement"], reasons.map((r) =>
-          [words(r.code), count(r.held), count(r.approved), percent(r.agreement)]))
+          [words(r.code), barred(r.held, reasons[0].held, count), count(r.approved), percent(r.agreement)]))
         : h("p.muted.none", "Nothing was held.")),
       h("section.card", h("h2", "Reviewers"), reviewers.length
         ? table(["Name", "Resolved", "Edited", "Median wait"], reviewers.map((r) =>
           [r.name, count(r.resolved), count(r.edited), time(r.wait_p50_s)]))
-        : h("p.muted.none", "Nobody has decided anything yet.")), this.gaps, this.dead);
+        : h("p.muted.none", "Nobody has decided anything yet.")),
+      this.gaps, this.dead, this.standing);
   }
 
   #gaps({ gaps, questions }) {

@@ -109,7 +109,8 @@ export class QueueView {
       h("p.question", { dir: "auto" }, item.question),
       h("p.why", item.urgent && h("span.tag.hold", "Urgent"),
         item.stale && h("span.tag.warn", "New message"),
-        item.holder && h("span.tag.who", item.holder.id === this.me.id ? "You" : item.holder.name),
+        item.holder ? h("span.tag.who", item.holder.id === this.me.id ? "You" : item.holder.name)
+          : item.assignee && h("span.tag.who", `For ${item.assignee.id === this.me.id ? "you" : item.assignee.name}`),
         h("span.text", (item.reasons ?? []).map((r) => words(r.code)).join(", "))),
       h("p.times", h("span.waiting"), h("span.promise")));
   }

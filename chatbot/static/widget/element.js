@@ -1,6 +1,7 @@
 /** The custom element: launcher, panel, and the translation of events into the transcript. */
 import { fill, h, icon } from "../lib/dom.js";
 import { composer } from "./composer.js";
+import { Consent } from "./consent.js";
 import { Session } from "./session.js";
 import { describe, STRINGS } from "./strings.js";
 import { sheet } from "./style.js";
@@ -23,6 +24,7 @@ export class DeskgateChat extends HTMLElement {
   #lastSentAt = null;
   #unread = 0;
   #timers = {};
+  lastId = 0;
 
   set strings(own) {
     this.#strings = { ...STRINGS, ...own };
@@ -41,6 +43,7 @@ export class DeskgateChat extends HTMLElement {
       start: this.#startBody(),
       handlers: {
         onCompany: (company) => this.#company(company),
+        onConsent: (consent) => this.consent.take(consent),
         onHistory: (history) => this.#history(history),
         onEvent: (event) => this.#event(event),
         onLine: (state, error) => this.#line(state, error),
@@ -67,6 +70,8 @@ export class DeskgateChat extends HTMLElement {
     for (const name of ["customer", "signature", "locale"]) {
       if (this.hasAttribute(name)) body[name] = this.getAttribute(name);
     }
+    const consent = this.getAttribute("training-consent");
+    if (["true", "false"].includes(consent)) body.training_consent = consent === "true";
     return body;
   }
 
@@ -74,7 +79,8 @@ export class DeskgateChat extends HTMLElement {
     const strings = this.#strings;
     const root = this.shadowRoot ?? this.attachShadow({ mode: "open" });
     root.adoptedStyleSheets = [sheet];
-    this.context = { strings, company: null, api: "", session: null };
+    this.context = { strings, company: null, api: "", session: null, say: (text) => this.#say(text) };
+    this.consent = new Consent(this.context);
     const button = (name, label, onclick) => h("button.icon-button", {
       type: "button", "aria-label": label, title: label, onclick }, icon(name));
 
@@ -89,7 +95,7 @@ export class DeskgateChat extends HTMLElement {
     this.aiNotice = h("p.ai-notice", { part: "ai-notice" });
     this.lineStatus = h("p.line", { role: "status" });
     this.scroller = h("div.scroller", { tabindex: "0", role: "group", "aria-label": strings.log },
-      this.aiNotice, h("div", { role: "log", "aria-live": "polite", "aria-relevant": "additions",
+      this.aiNotice, this.consent.question, h("div", { role: "log", "aria-live": "polite", "aria-relevant": "additions",
         "aria-label": strings.log }, this.log), this.typing);
     this.composer = composer(strings, (text) => this.#send(text));
     this.personButton = h("button.link.person", { type: "button", part: "talk-to-person",
@@ -102,7 +108,9 @@ export class DeskgateChat extends HTMLElement {
       h("div.titles", this.heading, this.subtitle), this.endButton,
       button("close", strings.close, () => this.hide())),
     this.confirm, this.scroller, this.lineStatus,
-    h("div.foot", { part: "footer" }, this.composer.node, h("div.footer-row", this.personButton)));
+    this.consent.panel,
+    h("div.foot", { part: "footer" }, this.composer.node,
+      h("div.footer-row", this.personButton, this.consent.button)));
     this.panel.addEventListener("keydown", (event) => this.#keys(event));
     root.append(this.panel, this.launcher);
     this.transcript = new Transcript(this.context, { log: this.log });
@@ -179,6 +187,7 @@ export class DeskgateChat extends HTMLElement {
     for (const message of messages) {
       if (message.author.kind === "customer") this.#lastSentAt = Date.parse(message.created_at);
       this.transcript.message(message);
+      if (["bot", "person"].includes(message.author.kind)) this.#count("message", message.position);
     }
     this.#person = messages.findLast((m) => m.author.kind === "person")?.author.name ?? "";
     this.#present(state);
@@ -211,6 +220,7 @@ export class DeskgateChat extends HTMLElement {
 
   /** Unread marks the launcher; what was seen in any tab of the site counts as read. */
   #count(event, id) {
+    if (id <= this.lastId) return; // history and log overlap
     const visible = !this.panel.hidden && document.visibilityState === "visible";
     if (visible) this.session.markSeen(id);
     else if (["message", "joined", "handover"].includes(event) && id > this.session.seen) {
@@ -305,6 +315,7 @@ export class DeskgateChat extends HTMLElement {
     const { expired, otherTab } = this.#strings;
     this.transcript.renew({ expired, "other-tab": otherTab }[reason] ?? "");
     this.#person = "";
+    this.lastId = 0;
     this.#present("bot");
   }
 

@@ -1,7 +1,7 @@
 /**
  * One visitor's conversation with the server: starting, resuming, sending exactly once,
  * listening. It knows nothing of the page; it reports through `handlers`:
- * onCompany, onHistory, onEvent, onLine, onOutgoing, onRenewed.
+ * onCompany, onConsent, onHistory, onEvent, onLine, onOutgoing, onRenewed.
  */
 import { randomId } from "../lib/dom.js";
 import { HttpError, requestJson } from "../lib/http.js";
@@ -95,9 +95,11 @@ export class Session {
       token: this.key,
       body: this.startBody,
     });
-    const record = { ...created, seen: 0, outbox };
+    const { consent, ...kept } = created;
+    const record = { ...kept, seen: 0, outbox };
     this.storage.write(record);
     this.#adopt(record);
+    this.handlers.onConsent(consent);
     this.#listen(0);
   }
 
@@ -111,6 +113,7 @@ export class Session {
   async #load() {
     const history = await this.#call(`messages`, {}, { renew: false });
     this.handlers.onHistory(history);
+    this.handlers.onConsent(history.consent);
     // Events behind the last whole answer are replayed: sentences of an unfinished answer and
     // a hold are in the log only. The view recognises what it has by id and position.
     const answered = history.messages
@@ -199,6 +202,11 @@ export class Session {
 
   requestPerson() {
     return this.start().then(() => this.#call("request-person", { method: "POST", body: {} }));
+  }
+
+  /** Whether the company may learn from this conversation. */
+  consent(training) {
+    return this.start().then(() => this.#call("consent", { method: "POST", body: { training } }));
   }
 
   contact(details) {

@@ -170,7 +170,14 @@ textarea::placeholder { color: var(--muted); opacity: 1; }
 .count { padding: 4px 14px 0; color: var(--muted); font-size: 12.5px; text-align: end; }
 .count:empty { display: none; }
 .count.over { color: var(--bad); font-weight: 600; }
-.footer-row { display: flex; justify-content: center; min-block-size: 8px; }
+.footer-row { display: flex; justify-content: space-between; min-block-size: 8px; }
+.footer-row :only-child, .footer-row [hidden] + * { margin-inline: auto; }
+.quiet.link { color: var(--muted); font-weight: 400; }
+.consent { margin-block-end: 16px; padding: 12px 14px; border: 1px solid var(--line); border-radius: 14px; }
+.choices { border-block-end: 0; border-block-start: 1px solid var(--line); }
+.choices .link { padding-inline: 0; margin-inline-end: 16px; }
+.choice { display: flex; gap: 10px; align-items: center; min-block-size: 44px; margin: 0; font-size: 14px; }
+.choice input { flex: none; inline-size: 20px; min-block-size: 20px; margin: 0; accent-color: var(--accent); }
 .person.link { text-decoration: none; }
 .person.link:hover { text-decoration: underline; }
 .person.link .icon { inline-size: 18px; block-size: 18px; }

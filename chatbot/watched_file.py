@@ -16,7 +16,8 @@ T = TypeVar("T")
 
 
 class Watched(Generic[T]):
-    """``current`` and ``problem`` are thread-safe; each costs one look at the file's stamp."""
+    """``current`` and ``problem`` are thread-safe; each costs one look at the file's stamp, a few
+    microseconds. ``read`` decides what a missing file means."""
 
     def __init__(self, path: Path, read: Callable[[Path], T]) -> None:
         """Raises SetupError when ``read`` does."""
@@ -38,7 +39,7 @@ class Watched(Generic[T]):
                     self._problem = None
                     log.info("%s was read again", self._path.name)
                 except SetupError as error:
-                    self._problem = error.detail
+                    self._problem = f"{error.detail} (what was in force before still is)"
                     log.error("%s is not changed: %s", self._path.name, error.detail)
             return self._content
 
@@ -51,6 +52,6 @@ class Watched(Generic[T]):
     def _stamp(self) -> tuple[int, int] | None:
         try:
             stat = self._path.stat()
-        except FileNotFoundError:
+        except OSError:
             return None
         return stat.st_mtime_ns, stat.st_size

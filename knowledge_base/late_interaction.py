@@ -1,0 +1,125 @@
+"""Late interaction: a question and a text are read apart, and compared word by word.
+
+Each token of the question looks for the token of the text that is most like it; the weighted mean
+of these likenesses, and the likeness of both as a whole, give one logit. Since a text is read
+without the question, its token vectors are kept: the units of a help centre are read once, and a
+question costs one pass. Source: Khattab and Zaharia 2020 (ColBERT),
+https://arxiv.org/abs/2004.12832, section 3; the weights of the question's tokens are learnt.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import numpy as np
+from numpy.typing import NDArray
+
+from knowledge_base.batching import Batched, Row
+from knowledge_base.compiled import Recipe
+from knowledge_base.encoder import EncoderFiles
+from knowledge_base.files import sha256
+from knowledge_base.lora import AdapterUnusable, adapter_of, merge, read_tensors
+from knowledge_base.recent import Recent
+
+if TYPE_CHECKING:
+    from tokenizers import Tokenizer
+    from torch import nn
+
+HEAD = "head"
+"""Name of the tensor that holds the learnt numbers: a vector for the tokens' weights, then the
+factor of the words' likeness, the factor of the whole's likeness, and the bias."""
+REMEMBERED = 3000  # texts, about 40 KB each: 120 MB when full
+
+
+class Read:
+    """A text as the network has read it."""
+
+    __slots__ = ("tokens", "weights", "whole")
+
+    def __init__(
+        self, tokens: NDArray[np.float32], weights: NDArray[np.float32], whole: NDArray[np.float32]
+    ) -> None:
+        self.tokens = tokens.astype(np.float16)
+        """Shape (tokens, hidden), each of length 1."""
+        self.weights = weights
+        """Shape (tokens,): what each token's likeness counts if the text is the question."""
+        self.whole = whole.copy()
+        """Shape (hidden,), of length 1."""
+
+
+class LateInteraction:
+    """Safe for several threads, whose texts share passes."""
+
+    def __init__(
+        self, tokenizer: Tokenizer, network: Batched, factors: tuple[float, float, float]
+    ) -> None:
+        self._tokenizer, self._network = tokenizer, network
+        self._words, self._whole, self._bias = factors
+        self._recent = Recent(REMEMBERED, self._read)
+
+    @classmethod
+    def load(
+        cls, name: str, tensors: Path, scale: float, max_tokens: int, files: EncoderFiles
+    ) -> LateInteraction:
+        """``tensors`` holds the adapter and ``head``; ``scale`` is LoRA's. Texts are cut at
+        ``max_tokens``. ``name`` is shown in /readyz.
+
+        Raises AdapterUnusable for missing or damaged tensors.
+        """
+
+        def build() -> nn.Module:
+            from knowledge_base.torch_forward import TokenStates
+
+            found = read_tensors(tensors)
+            model = files.model()
+            merge(model, adapter_of(found), scale)
+            return TokenStates(model, found[HEAD][: model.config.hidden_size].float())
+
+        if not tensors.is_file():
+            raise AdapterUnusable(f"{tensors} cannot be read: there is no such file")
+        head = numbers_of(tensors)
+        inputs = {"encoder": files.digest, "adapter": sha256(tensors), "scale": repr(scale)}
+        tokenizer = files.fast_tokenizer(max_tokens)
+        network = files.load(Recipe(name, inputs, build), tokenizer)
+        return cls(tokenizer, network, (float(head[-3]), float(head[-2]), float(head[-1])))
+
+    def logits_for(self, question: str, texts: Sequence[str]) -> NDArray[np.float64]:
+        """Shape (len(texts),): what the network says of the question with each text."""
+        if not texts:
+            return np.empty(0, dtype=np.float64)
+        asked, *others = self._recent.of([question, *texts])
+        tokens = asked.tokens.astype(np.float32)
+        logits = np.empty(len(texts), dtype=np.float64)
+        for place, other in enumerate(others):
+            likeness = (tokens @ other.tokens.astype(np.float32).T).max(axis=1)
+            logits[place] = (
+                self._words * float(asked.weights @ likeness)
+                + self._whole * float(asked.whole @ other.whole)
+                + self._bias
+            )
+        return logits
+
+    def _read(self, texts: Sequence[str]) -> list[Read]:
+        encodings = self._tokenizer.encode_batch(list(texts))
+        answers = self._network.run([Row(e.ids, e.type_ids) for e in encodings])
+        return [Read(tokens, _softmax(weights[:, 0]), whole) for tokens, weights, whole in answers]
+
+
+def numbers_of(tensors: Path) -> NDArray[np.float32]:
+    """The learnt head in a file. Raises AdapterUnusable where it holds none."""
+    from safetensors import SafetensorError, safe_open
+
+    try:
+        with safe_open(tensors, "np") as file:
+            head: NDArray[np.float32] = file.get_tensor(HEAD).astype(np.float32)
+    except (OSError, ValueError, SafetensorError) as error:
+        raise AdapterUnusable(f"{tensors} cannot be read: {error}") from None
+    return head
+
+
+def _softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:
+    powers = np.exp(values - values.max())
+    result: NDArray[np.float32] = powers / powers.sum()
+    return result
