@@ -18,10 +18,10 @@ import typer
 from chatbot.errors import SetupError
 from chatbot.safety.classifiers import WEIGHTS, Heads, Vectors, featurize, sigmoid, softmax
 from chatbot.safety.crisis import crisis_alarm
-from chatbot.safety.injection import about_a_model, injection_marker
+from chatbot.safety.injection import injection_marker
 from chatbot.safety.views import scoring_views
 from chatbot.types import Tone
-from finetune.screen_data import ARTICLE, DATA, Row, read_rows
+from finetune.screen_data import DATA, Row, read_rows
 from finetune.screen_report import ORDINARY, TONES, Scored, card, report
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 
@@ -33,7 +33,10 @@ FALSE_ALARMS: Final = {
     "concern": (0.02, ORDINARY),  # a person looks: a miss is worse than a look too many
 }
 """On dev, and of which rows."""
-PASSAGE_MARGIN: Final = 0.1  # above the worst score of an honest article on dev
+PASSAGE_SURE: Final = 0.99
+"""A passage left out is an answer lost: of 1,779 passages of the sample and of thirty invented help
+centres, four honest ones score between 0.87 and 0.987 (how the chat works, how to reach a person).
+Rules find the usual orders whatever the head says."""
 THREAT_PRECISION: Final = 0.9
 
 
@@ -62,7 +65,7 @@ def train_screen(
         "crisis": _at_false_alarms(scored, "crisis"),
         "concern": _at_false_alarms(scored, "concern"),
         "threatening": _at_precision(scored),
-        "passage": _above_articles(scored),
+        "passage": PASSAGE_SURE,
     }
     heads = Heads(weights, biases, thresholds, encoder.name, HASHED_WEIGHT)
     heads.save(out_dir)
@@ -140,16 +143,6 @@ def _at_false_alarms(scored: Sequence[Scored], head: str) -> float:
         raise SetupError("there are no legitimate dev rows to set a threshold with")
     allowed = int(rate * len(found))
     return float(min(0.95, max(0.05, found[len(found) - 1 - allowed] + 1e-4)))
-
-
-def _above_articles(scored: Sequence[Scored]) -> float:
-    """Above every honest article of dev by a margin: an article that is left out is missed."""
-    found = [
-        s.injection
-        for s in scored
-        if s.row.split == "dev" and s.row.source == ARTICLE and about_a_model(s.row.text)
-    ]
-    return float(min(0.99, max(0.7, max(found, default=0.0) + PASSAGE_MARGIN)))
 
 
 def _at_precision(scored: Sequence[Scored]) -> float:

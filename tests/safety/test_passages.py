@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -13,7 +14,11 @@ from chatbot.safety.classifiers import Heads
 from chatbot.safety.gate import Candidate
 from chatbot.safety.passages import PassageGuard
 from chatbot.types import Passage, ReasonCode
+from knowledge_base.article import PUBLIC
+from knowledge_base.chunking import chunk
 from knowledge_base.encoder import TransformerEncoder
+from knowledge_base.readers import read_articles
+from knowledge_base.settings import SAMPLE_COMPANY
 
 HONEST = (
     "Returns are free for members in the UK. Send the item back within 60 days of delivery. "
@@ -132,3 +137,16 @@ def test_an_answer_that_holds_the_canary_is_held() -> None:
 def test_two_processes_have_two_canaries() -> None:
     assert new_canary() != new_canary()
     assert not holds_canary("Returns are free.", "")
+
+
+def test_no_public_article_of_the_sample_company_is_taken_for_an_attack(
+    guard: PassageGuard,
+) -> None:
+    articles = read_articles(SAMPLE_COMPANY / "articles", "sample").articles
+    chunks = [one for a in articles if a.audience == PUBLIC for one in chunk(a)]
+    given = [
+        replace(passage(one.text, chunk=one.id), title=one.title, heading=one.heading)
+        for one in chunks
+    ]
+    assert len(given) > 300
+    assert [p.chunk for p in given if not guard.safe([p])] == []
