@@ -4,15 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncGenerator
+from dataclasses import replace
 
 from chatbot.answering.focus import focused
-from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.quote import best_quotes, unsaid
-from chatbot.answering.sentences import split_sentences
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
 from chatbot.safety.gate import Candidate
-from chatbot.safety.grounding_echo import echoed
+from chatbot.safety.grounding_slips import dropped_conditions, echoed, without_opening
 from chatbot.safety.released import Draft, release_by_gate, release_static
 from chatbot.safety.verdicts import verdict_of
 from chatbot.steps import Answered, Held, Replied, SentenceReleased, Steps, TurnRequest
@@ -29,7 +28,6 @@ from chatbot.types import (
     SentenceKind,
     Verdict,
 )
-from knowledge_base.curated import CuratedAnswer
 from knowledge_base.reranker import place_of
 
 QUOTED_FROM = 0.5
@@ -86,11 +84,13 @@ class Drafting:
             yield nothing_found(self.route, self.desk, self.passages[:RELATED])
             return
         try:
-            async for sentence in self._written():
-                if sentence.kind is SentenceKind.ABSTENTION:
+            async for written in self._written():
+                if written.kind is SentenceKind.ABSTENTION:
                     self.abstained = True
                     break
-                if await self._beside_the_point(sentence):
+                sentence = replace(written, text=without_opening(written.text))
+                if reason := await self._misleads(sentence):
+                    self.draft.add(sentence, Decision(verdict_of([reason]), (reason,)))
                     continue
                 async for step in self._judge(sentence):
                     yield step
@@ -135,33 +135,37 @@ class Drafting:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
 
-    async def _beside_the_point(self, sentence: Sentence) -> bool:
-        """Drops a first claim that does not answer, or that answers in words which only the
-        question has: the best units will be quoted instead."""
-        if sentence.kind is not SentenceKind.CLAIM or self.claims or not self.best_unit:
-            return False
+    async def _misleads(self, sentence: Sentence) -> Reason | None:
+        """Why a claim is dropped although a passage may support it: the best units will be quoted
+        instead."""
+        if sentence.kind is not SentenceKind.CLAIM or not self.best_unit:
+            return None
         cited = [self.passages[n - 1] for n in sentence.cited if 1 <= n <= len(self.passages)]
-        strange = echoed(sentence.text, self.query, cited or self.passages)
-        if strange:
-            reason = Reason(
+        if strange := echoed(sentence.text, self.query, cited or self.passages):
+            return Reason(
                 ReasonCode.BESIDE_THE_POINT,
                 "It uses words of the question that the passage does not have.",
                 words=", ".join(sorted(strange)),
             )
-        else:
-            place = place_of(cited[0].title, cited[0].heading) if cited else ""
-            relevance = await self.desk.relevance(self.query, sentence.text, place)
-            least = BESIDE_THE_POINT * self.best_unit
-            if relevance is None or relevance >= least:
-                return False
-            reason = Reason(
+        if lost := dropped_conditions(sentence.text, cited or self.passages):
+            return Reason(
                 ReasonCode.BESIDE_THE_POINT,
-                "It does not answer the question as well as the passage does.",
-                score=round(relevance, 4),
-                threshold=round(least, 4),
+                "It leaves out a condition of the sentence that it retells.",
+                words=", ".join(sorted(lost)),
             )
-        self.draft.add(sentence, Decision(verdict_of([reason]), (reason,)))
-        return True
+        if self.claims:
+            return None
+        place = place_of(cited[0].title, cited[0].heading) if cited else ""
+        relevance = await self.desk.relevance(self.query, sentence.text, place)
+        least = BESIDE_THE_POINT * self.best_unit
+        if relevance is None or relevance >= least:
+            return None
+        return Reason(
+            ReasonCode.BESIDE_THE_POINT,
+            "It does not answer the question as well as the passage does.",
+            score=round(relevance, 4),
+            threshold=round(least, 4),
+        )
 
     async def _judge(self, sentence: Sentence) -> Steps:
         sentence = self.desk.restore(sentence, self.own)
@@ -277,53 +281,3 @@ class Drafting:
         if self.request.sampled:
             reasons.append(Reason(ReasonCode.SAMPLED, "Picked at random to be reviewed."))
         return tuple(reasons)
-
-
-class Curated(Drafting):
-    """An answer that staff wrote for this very question: not generated, gated all the same.
-
-    ``passage`` holds its words; it is cited only where it names an article (``cited``).
-    """
-
-    def __init__(
-        self,
-        request: TurnRequest,
-        desk: Desk,
-        screening: Screening,
-        route: Route,
-        answer: CuratedAnswer,
-        cited: Passage | None,
-    ) -> None:
-        own = Passage(
-            article=cited.article if cited else answer.id,
-            version=cited.version if cited else answer.version,
-            chunk=f"curated:{answer.id}",
-            title=cited.title if cited else answer.questions[0],
-            heading="",
-            anchor="",
-            text=answer.answer,
-            score=1.0,
-            audience=answer.audience,
-        )
-        super().__init__(request, desk, screening, route, (own,), screening.redacted)
-        self.answer, self.cited = answer, cited
-
-    async def _written(self) -> AsyncGenerator[Sentence, None]:
-        known = {sentence.text for sentence in self.request.released}
-        for line in self.answer.answer.split("\n"):
-            for number, text in enumerate(split_sentences(line.strip())):
-                kind = sentence_kind(text.strip())
-                sentence = Sentence(text.strip(), kind, (1,), " " if number else "\n")
-                if sentence.text and sentence.text not in known:
-                    yield sentence
-
-    def _complete(self) -> bool:
-        return bool(self.before)
-
-    async def _left_out(self) -> tuple[Sentence, ...]:
-        return ()  # staff wrote what they wanted to say
-
-    def _citations(self, sentence: Sentence, supported_by: tuple[int, ...]) -> tuple[Citation, ...]:
-        if self.cited is None or sentence.kind is not SentenceKind.CLAIM:
-            return ()
-        return (Citation.of(1, self.cited),)

@@ -9,8 +9,9 @@ waiting customer (``conversations``), for an agent (``assist``) or for an API cl
 from __future__ import annotations
 
 from chatbot.answering.unclear import rivals
+from chatbot.curated_answer import Curated
 from chatbot.desk import Desk
-from chatbot.drafting import RELATED, Curated, Drafting, nothing_found
+from chatbot.drafting import RELATED, Drafting, nothing_found
 from chatbot.safety.released import release_static
 from chatbot.steps import HandedOver, Replied, Steps, TurnRequest, Understood
 from chatbot.types import Action, ReasonCode, Route, Screening

@@ -122,6 +122,14 @@ async def test_where_no_unit_is_likely_to_answer_the_model_is_not_asked() -> Non
     assert isinstance(reviewed[-1], Held)
 
 
+async def test_a_quotation_that_points_back_brings_what_it_points_to() -> None:
+    units = (("A partner runs a credit check.", 0.1), ("It may refuse the payment plan.", 0.9))
+    passage = replace(PASSAGES[0], text=" ".join(text for text, _ in units), units=units)
+    desk = ScriptedDesk(ScriptedEngine(ABSTENTION), passages=[passage])
+    found = await steps(desk, "Can the plan be refused?")
+    assert said(found) == passage.text
+
+
 async def test_when_the_model_finds_nothing_only_a_surely_relevant_unit_is_quoted() -> None:
     for score, outcome in ((0.9, Answered), (0.3, Replied)):
         desk = ScriptedDesk(ScriptedEngine(ABSTENTION), passages=judged(score))

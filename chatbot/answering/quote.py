@@ -16,6 +16,11 @@ MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
 SAID_WORDS = 0.6  # of a unit's words in the answer: it is said already
 SAID_LIKENESS = 0.8  # cosine of a unit with a sentence of the answer: the same in other words
+_POINTS_BACK = re.compile(
+    r"(?:it|its|they|their|this|that|these|those|both|otherwise|then|but|however|also|in that case"
+    r"|the only)\b",
+    re.IGNORECASE,
+)
 _WORD = re.compile(r"\w{3,}|\d+")
 _END = re.compile(r"[.!?:…]$")
 
@@ -29,16 +34,21 @@ def best_quotes(
     """
     judged = sorted(
         (
-            (score, number, text)
+            (score, number, place)
             for number, passage in enumerate(passages, start=1)
-            for text, score in passage.units
+            for place, (text, score) in enumerate(passage.units)
             if _sensible(text)
         ),
         key=lambda item: -item[0],
     )
     if judged:
         near = [item for item in judged[1:2] if item[0] >= SECOND * judged[0][0]]
-        return tuple(_sentence(text, number) for _, number, text in (judged[0], *near))
+        found = [
+            _sentence(text, number)
+            for _, number, place in (judged[0], *near)
+            for text in _with_what_it_points_to(passages[number - 1].units, place)
+        ]
+        return tuple(dict.fromkeys(found))
     pieces = list(_unjudged(passages[:LOOKED_AT]))
     if not pieces:
         return ()
@@ -62,6 +72,14 @@ def unsaid(
         if alike < SAID_LIKENESS
         and len(_words(quote.text) & words) < SAID_WORDS * len(_words(quote.text))
     )
+
+
+def _with_what_it_points_to(units: Sequence[tuple[str, float]], place: int) -> tuple[str, ...]:
+    """A unit, and the one before it where it opens with a word that points back."""
+    text = units[place][0]
+    if place and _POINTS_BACK.match(text) and _sensible(units[place - 1][0]):
+        return (units[place - 1][0], text)
+    return (text,)
 
 
 def _words(text: str) -> set[str]:
