@@ -8,6 +8,8 @@ waiting customer (``conversations``), for an agent (``assist``) or for an API cl
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 from chatbot.answering.unclear import rivals
 from chatbot.curated_answer import Curated
 from chatbot.desk import Desk
@@ -43,6 +45,9 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
     queries = search_queries([(m.role, m.text) for m in request.history], screening.redacted)
     found = await desk.retrieve(queries, PASSAGES, request.audiences, locale=request.locale)
     passages = tuple(found)
+    if not passages and route.action is Action.ALWAYS_REVIEW and not request.always_compose:
+        yield _handed_over(route, desk.company.texts)  # a person was to see it in any case
+        return
     if not passages:
         related = await desk.retrieve(
             queries, RELATED, request.audiences, floor=False, locale=request.locale
@@ -68,8 +73,7 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Replied | Ha
     if screening.crisis or route.action is Action.CRISIS:
         return HandedOver(release_static("crisis", texts), urgent=True, why=route.why)
     if route.action is Action.HANDOVER:
-        text_id = route.template or "handover_notice"
-        return HandedOver(release_static(text_id, texts), urgent=route.urgent, why=route.why)
+        return _handed_over(route, texts)
     if any(reason.code is ReasonCode.INJECTION for reason in screening.reasons):
         return Replied(release_static("refuse", texts))
     if route.action is Action.TEMPLATE:
@@ -85,3 +89,8 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Replied | Ha
             return Replied(release_static("clarify_between", texts, labels))
         return Replied(release_static("clarify", texts))
     return None
+
+
+def _handed_over(route: Route, texts: Mapping[str, str]) -> HandedOver:
+    text_id = route.template or "handover_notice"
+    return HandedOver(release_static(text_id, texts), urgent=route.urgent, why=route.why)

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from chatbot.answering.prompt import ABSTENTION
 from chatbot.answering.scripted import ScriptedEngine
-from chatbot.steps import Answered, Held, Replied, SentenceReleased, Step, TurnRequest
+from chatbot.steps import Answered, HandedOver, Held, Replied, SentenceReleased, Step, TurnRequest
 from chatbot.turn import run_turn
 from chatbot.types import HistoryMessage, Passage, ReasonCode
 from knowledge_base.curated import CuratedAnswer
@@ -120,6 +120,12 @@ async def test_where_no_unit_is_likely_to_answer_the_model_is_not_asked() -> Non
         ScriptedDesk(engine, passages=judged(0.05)), "review this please", always_compose=True
     )
     assert isinstance(reviewed[-1], Held)
+
+
+async def test_what_a_person_must_see_is_handed_over_where_no_article_is_found() -> None:
+    found = await steps(ScriptedDesk(passages=()), "review this please")
+    assert isinstance(found[-1], HandedOver)
+    assert found[-1].released.provenance["id"] == "handover_notice"
 
 
 async def test_a_quotation_that_points_back_brings_what_it_points_to() -> None:
