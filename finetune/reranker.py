@@ -132,10 +132,12 @@ def finish(
         manifest = read_manifest(out).model_copy(update={"second": stage})
     manifest = _with(out, manifest, stage, second)
     shared, stages = encoder.files, 2 if second else 1
-    calibration = platt(held, candidate_logits(held, Reranker.load(out, shared, stages=stages)))
+    judge = Reranker.load(out, shared, stages=stages)
+    calibration = platt(held, candidate_logits(held, judge))
     stage = stage.model_copy(update=calibration)
     manifest = _with(out, manifest, stage, second)
-    own = probabilities(held, Reranker.load(out, shared, stages=stages))
+    judge.manifest = manifest
+    own = probabilities(held, judge)
     scores = {w: mixed(held, own, w) for w in WEIGHTS}
     found = {w: reciprocal_ranks(held, ranked) for w, ranked in scores.items()}
     ranks = {w: sum(ranked) / len(ranked) for w, ranked in found.items()}

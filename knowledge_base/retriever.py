@@ -13,9 +13,6 @@ from itertools import chain, zip_longest
 from threading import Lock
 from typing import TypeVar
 
-import numpy as np
-from numpy.typing import NDArray
-
 from knowledge_base.article import PUBLIC, Article
 from knowledge_base.curated import CuratedAnswer, match_curated
 from knowledge_base.encoder import TextEncoder
@@ -52,7 +49,6 @@ class Retriever:
         self.encoder = encoder
         self.reranker = reranker
         self._speller: tuple[str, Speller] | None = None
-        self._memory: tuple[str, NDArray[np.float32]] | None = None
         self._ranked: OrderedDict[Hashable, Ranked] = OrderedDict()
         self._lock, self._spelling_lock = Lock(), Lock()
 
@@ -129,7 +125,12 @@ class Retriever:
         if not snapshot.curated.answers or not query.strip():
             return None
         match = match_curated(
-            snapshot, query, self._embed(query), audiences=audiences, on=on, locale=locale
+            snapshot,
+            query,
+            self.encoder.embed([query])[0],
+            audiences=audiences,
+            on=on,
+            locale=locale,
         )
         if match is None:
             return None
@@ -184,7 +185,7 @@ class Retriever:
         speller = self._spelling(snapshot)
         completed = speller.completed(query)
         allowed = snapshot.allowed(audiences, on, locale)
-        ranked = rank(snapshot, completed, self._embed(completed), allowed)
+        ranked = rank(snapshot, completed, self.encoder.embed([completed])[0], allowed)
         if self.reranker is not None:
             ranked = reranked(snapshot, speller.corrected(query), ranked, self.reranker)
         with self._lock:
@@ -206,16 +207,6 @@ class Retriever:
             words = getattr(self.encoder, "vocabulary", ())  # other encoders may have none
             known = self._speller = (snapshot.name, Speller([*titles, *texts], words))
         return known[1]
-
-    def _embed(self, query: str) -> NDArray[np.float32]:
-        with self._lock:
-            memory = self._memory
-        if memory is not None and memory[0] == query:  # a turn searches more than once
-            return memory[1]
-        vector: NDArray[np.float32] = self.encoder.embed([query])[0]
-        with self._lock:
-            self._memory = (query, vector)
-        return vector
 
     def article(self, identity: str, version: str) -> Article | None:
         """An article version that serves or ever served, or None."""

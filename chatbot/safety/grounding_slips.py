@@ -39,10 +39,9 @@ def dropped_conditions(claim: str, passages: Sequence[Passage]) -> frozenset[str
     if len(stems) < FEWEST_STEMS:
         return frozenset()
     nearest, best = "", (SAME_UNIT, 0.0)
-    for unit in (unit.text for passage in passages for unit in read_passage(passage).units):
-        own = content_stems(tidy(unit))
-        if (near := (share(stems, own), share(own, stems))) > best:
-            nearest, best = unit, near
+    for unit in (unit for passage in passages for unit in read_passage(passage).units):
+        if (near := (share(stems, unit.stems), share(unit.stems, stems))) > best:
+            nearest, best = unit.text, near
     return CONDITIONS & _words(nearest) - _words(claim)
 
 
