@@ -6,12 +6,13 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
-from chatbot.answering.quote import best_quotes, unsaid
+from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
 from chatbot.safety.gate import Candidate
-from chatbot.safety.grounding_slips import dropped_conditions, echoed, without_opening
+from chatbot.safety.grounding_slips import slip, without_opening
 from chatbot.safety.released import Draft, release_by_gate, release_static
 from chatbot.safety.verdicts import verdict_of
 from chatbot.steps import Answered, Held, Replied, SentenceReleased, Steps, TurnRequest
@@ -64,7 +65,8 @@ class Drafting:
         query: str,
     ) -> None:
         self.request, self.desk, self.route = request, desk, route
-        self.passages, self.shown = focused(passages)
+        fitting = fitted(passages, screening.redacted, request.history)
+        self.passages, self.shown = focused(fitting)
         self.screening, self.query = screening, query
         self.draft = Draft()
         self.own = {**request.placeholders, **screening.placeholders}
@@ -83,6 +85,14 @@ class Drafting:
         if self._unlikely():
             yield nothing_found(self.route, self.desk, self.passages[:RELATED])
             return
+        if not self._told_in_steps():
+            async for step in self._compose():
+                yield step
+        async for step in self._end():
+            yield step
+
+    async def _compose(self) -> Steps:
+        """What the model writes, as far as it stands."""
         try:
             async for written in self._written():
                 if written.kind is SentenceKind.ABSTENTION:
@@ -98,14 +108,20 @@ class Drafting:
             self._hold(
                 Reason(ReasonCode.ENGINE_FAILED, f"The answer model did not finish: {error}.")
             )
-        async for step in self._end():
-            yield step
 
     def _unlikely(self) -> bool:
         """Nothing that was found answers, and nobody waits for a draft all the same."""
         judged = any(passage.units for passage in self.passages)
         wanted = self.held or self.request.always_compose or self.request.released
         return judged and not wanted and self.best_unit < ANSWERED_FROM
+
+    def _told_in_steps(self) -> bool:
+        """The answer is most likely a numbered list: it is kept as it is, since a model of this
+        size runs the steps together."""
+        if self.held or self.request.released or self.best_unit < QUOTED_FROM:
+            return False
+        units = (unit for passage in self.passages for unit in passage.units)
+        return any(is_numbered_list(text) for text, score in units if score == self.best_unit)
 
     async def _written(self) -> AsyncGenerator[Sentence, None]:
         """Sentences as the model finishes them; the model goes on while one is judged."""
@@ -141,18 +157,8 @@ class Drafting:
         if sentence.kind is not SentenceKind.CLAIM or not self.best_unit:
             return None
         cited = [self.passages[n - 1] for n in sentence.cited if 1 <= n <= len(self.passages)]
-        if strange := echoed(sentence.text, self.query, cited or self.passages):
-            return Reason(
-                ReasonCode.BESIDE_THE_POINT,
-                "It uses words of the question that the passage does not have.",
-                words=", ".join(sorted(strange)),
-            )
-        if lost := dropped_conditions(sentence.text, cited or self.passages):
-            return Reason(
-                ReasonCode.BESIDE_THE_POINT,
-                "It leaves out a condition of the sentence that it retells.",
-                words=", ".join(sorted(lost)),
-            )
+        if reason := slip(sentence.text, self.query, cited or self.passages):
+            return reason
         if self.claims:
             return None
         place = place_of(cited[0].title, cited[0].heading) if cited else ""
@@ -168,7 +174,7 @@ class Drafting:
         )
 
     async def _judge(self, sentence: Sentence) -> Steps:
-        sentence = self.desk.restore(sentence, self.own)
+        sentence = self.desk.restore(apart_from_lists(sentence, self.before), self.own)
         decision = await self.desk.gate.check_sentence(sentence, self._candidate())
         self.draft.add(sentence, decision)
         if decision.verdict is Verdict.HOLD and not self.held:

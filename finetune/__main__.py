@@ -132,12 +132,19 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
 
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
-    _register(app, COMMANDS)
-    _register(evaluate, EVALUATIONS)
     try:
+        _register(app, COMMANDS)
+        _register(evaluate, EVALUATIONS)
         app()
     except DeskgateError as error:
         typer.echo(f"error: {error.detail}", err=True)
+        sys.exit(2)
+    except ModuleNotFoundError as error:
+        typer.echo(
+            f"error: the package {error.name!r} is not installed; training needs the extra: "
+            'pip install -c constraints.txt -e ".[finetune]"',
+            err=True,
+        )
         sys.exit(2)
     except (KnowledgeError, ValueError, OSError) as error:
         typer.echo(f"error: {error}", err=True)

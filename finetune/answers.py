@@ -24,7 +24,7 @@ from chatbot.errors import SetupError
 from finetune.answers_batches import BranchCollator, RowCollator, encode_groups, encode_rows, pack
 from finetune.answers_recipe import AnswersRecipe, load_recipe
 from finetune.answers_rows import AnswerRow, data_digest
-from finetune.answers_run import begin, finish, reporters
+from finetune.answers_run import begin, check_launcher, finish, reporters
 from finetune.answers_save import save_result
 from finetune.training_report import training_report
 
@@ -124,6 +124,7 @@ def run_training(
     from finetune.answers_model import trainable_model
     from finetune.answers_trainer import Anchor, last_checkpoint
 
+    check_launcher()
     recipe, out = run.recipe, run.out
     about = {
         "command": run.command,
@@ -217,6 +218,7 @@ def training_arguments(
         logging_steps=recipe.log_every_steps,
         logging_nan_inf_filter=False,
         dataloader_pin_memory=cuda,
+        ddp_find_unused_parameters=False,  # every adapter takes part in every step
         report_to=reporters(out / LOGS),
         seed=recipe.seed,
         data_seed=recipe.seed,

@@ -9,6 +9,7 @@ from collections.abc import Callable, Sequence
 from typing import Any
 
 from chatbot.answering.engine import Engine
+from finetune.answers_journal import Journal
 from finetune.answers_judge import Judged, judge
 from finetune.answers_rows import AnswerRow
 
@@ -21,17 +22,25 @@ async def judge_all(
     engine: Engine,
     max_new_tokens: int = 160,
     done: Callable[[], None] = lambda: None,
+    journal: Journal | None = None,
 ) -> list[Judged]:
-    """Every row asked and judged, in order; ``done`` is called after each."""
+    """Every row asked and judged, in order; ``done`` is called after each. What ``journal``
+    knows is not asked again, and it is told of everything else."""
     places = asyncio.Semaphore(AT_ONCE)
 
-    async def one(row: AnswerRow) -> Judged:
+    async def one(number: int, row: AnswerRow) -> Judged:
+        known = journal.known.get(number) if journal is not None else None
+        if known is not None:
+            done()
+            return known
         async with places:
             found = await judge(row, engine, max_new_tokens)
+        if journal is not None:
+            journal.add(number, found)
         done()
         return found
 
-    return list(await asyncio.gather(*(one(row) for row in rows)))
+    return list(await asyncio.gather(*(one(n, row) for n, row in enumerate(rows))))
 
 
 async def evaluate_generation(

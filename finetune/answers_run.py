@@ -40,6 +40,18 @@ def begin(out: Path, about: dict[str, Any], *, resume: bool) -> None:
         raise SetupError(f"{out} cannot be written: {error.strerror or error}") from error
 
 
+def check_launcher() -> None:
+    """Raises SetupError where several processes were asked for and one was started:
+    ``accelerate launch --cpu --num_processes N`` needs MPI, and says nothing without it."""
+    several = "MASTER_ADDR" in os.environ and "WORLD_SIZE" not in os.environ
+    if several and os.environ.get("ACCELERATE_USE_CPU", "").lower() == "true":
+        raise SetupError(
+            "accelerate started one process: on CPUs it starts several through MPI only. Use "
+            "'torchrun --nproc-per-node N -m finetune answers … --cpu', or one process, which "
+            "uses all cores"
+        )
+
+
 def finish(out: Path) -> None:
     (out / NOTE).unlink(missing_ok=True)
 

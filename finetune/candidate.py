@@ -1,8 +1,9 @@
 """A candidate beside what serves and beside the bare base: evaluated once, then kept.
 
 data_dir/models/answers/evaluations/
-    BASE-ADAPTER-ROWS.json      answers and figures of one model on one set of rows
-    questions-DIGEST.jsonl      the default questions with the passages found for them
+    BASE-ADAPTER-ROWS.json            answers and figures of one model on one set of rows
+    BASE-ADAPTER-ROWS.partial.jsonl   answers so far; an interrupted evaluation goes on from them
+    questions-SPLIT-DIGEST.jsonl      the default questions with the passages found for them
 """
 
 from __future__ import annotations
@@ -18,10 +19,11 @@ from chatbot.answering.served import AnswerRegistry, check_adapter, resolve_adap
 from chatbot.errors import BadInput
 from chatbot.safety.moderation import Moderator, load_moderator
 from chatbot.settings import Settings
+from finetune.answers_journal import Journal
 from finetune.candidate_compare import Compared, compare
 from finetune.candidate_eval import Evaluation, evaluate_model, rows_digest
 from finetune.candidate_report import candidate_report
-from finetune.candidate_rows import Asked, Size, asked
+from finetune.candidate_rows import Asked, Size, Split, asked
 
 Progress = Callable[[str, int, int], None]
 """(which model, answers written, of how many)."""
@@ -57,12 +59,14 @@ def judge_candidate(
     size: Size,
     *,
     data: Sequence[Path] = (),
+    split: Split = "dev",
     report: Path | None = None,
     with_base: bool = True,
     progress: Progress = lambda model, done, total: None,
     load: Callable[[Settings], Engine] = load_engine,
 ) -> Judgement:
-    """Evaluates what is not kept yet and writes the report. Raises SetupError where the adapter
+    """Evaluates what is not kept yet and writes the report. ``split`` names the company's
+    questions; promotion decides on dev. Raises SetupError where the adapter
     does not fit, BadInput where another server answers."""
     if settings.engine == "openai":
         raise BadInput(
@@ -72,7 +76,7 @@ def judge_candidate(
     base = prepare_base_model(settings)
     check_adapter(adapter, base)
     folder = AnswerRegistry.of(settings).root / "evaluations"
-    questions = asked(settings, size, data, folder)
+    questions = asked(settings, size, data, folder, split)
     models = _Models(settings, base, folder, questions, progress, load)
     candidate = models.evaluation("candidate", adapter)
     serving = models.evaluation("serving", resolve_adapter(_as(settings, "default")))
@@ -113,6 +117,7 @@ class _Models:
             self._moderator = load_moderator(self.settings)
         chosen = _as(self.settings, str(adapter) if adapter is not None else "none")
         total, written = len(self.questions), 0
+        journal = Journal(file.with_suffix(".partial.jsonl"))
 
         def done() -> None:
             nonlocal written
@@ -126,9 +131,11 @@ class _Models:
             self._moderator,
             max_new_tokens=self.settings.max_new_tokens,
             done=done,
+            journal=journal,
         )
         found = replace(found, perplexity=self._perplexity(adapter))
         found.write(file)
+        journal.close()
         return found
 
     def _perplexity(self, adapter: Path | None) -> float | None:

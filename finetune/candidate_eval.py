@@ -18,13 +18,14 @@ from typing import Any
 
 from chatbot.answering.citations import split_marks
 from chatbot.answering.engine import Engine
-from chatbot.answering.prompt import ABSTENTION, instructions
+from chatbot.answering.prompt import ABSTENTION, build_segments, instructions
 from chatbot.safety.injection import prompt_leak_reasons
 from chatbot.safety.leaks import leak_reasons
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import find_entities
 from chatbot.types import Side
 from finetune.answers_eval import judge_all
+from finetune.answers_journal import Journal
 from finetune.answers_judge import Judged
 from finetune.answers_rows import AnswerRow, data_digest
 from finetune.intervals import interval
@@ -47,7 +48,8 @@ class Evaluation:
     model: str
     rows_digest: str
     rows: tuple[Row, ...]
-    answers_per_s: float
+    answers_per_s: float | None
+    """None where all answers were written before an interruption."""
     perplexity: float | None = None
 
     def values(self, figure: str) -> list[float | None]:
@@ -72,10 +74,16 @@ class Evaluation:
 
 
 def rows_digest(rows: Sequence[AnswerRow], probes: Sequence[Probe]) -> str:
-    """12 hex digits that name what is asked."""
-    asked = data_digest([*rows, *(probe.row for probe in probes)])
+    """12 hex digits that name what is asked, and how the prompt puts it."""
+    all_rows = [*rows, *(probe.row for probe in probes)]
+    asked = data_digest(all_rows)
+    put = [
+        (segment.role, segment.text)
+        for row in all_rows[:1]
+        for segment in build_segments(row.company, row.as_passages(), row.history, row.question)
+    ]
     shows = "\n".join(probe.shows for probe in probes)
-    return hashlib.sha256(f"{FORMAT}{asked}{shows}".encode()).hexdigest()[:12]
+    return hashlib.sha256(f"{FORMAT}{asked}{shows}{put}".encode()).hexdigest()[:12]
 
 
 def evaluate_model(
@@ -86,16 +94,20 @@ def evaluate_model(
     *,
     max_new_tokens: int = 160,
     done: Callable[[], None] = lambda: None,
+    journal: Journal | None = None,
 ) -> Evaluation:
-    """Asks everything once, greedily. ``done`` is called after each answer."""
+    """Asks everything once, greedily. ``done`` is called after each answer; what ``journal``
+    knows from an attempt that was interrupted is not asked again."""
     asked = [*rows, *(probe.row for probe in probes)]
+    new = len(asked) - (len(journal.known) if journal is not None else 0)
 
-    async def run() -> tuple[str, list[Judged], float]:
+    async def run() -> tuple[str, list[Judged], float | None]:
         engine = load()
         try:
             started = time.monotonic()
-            judged = await judge_all(asked, engine, max_new_tokens, done)
-            return engine.model_version, judged, len(asked) / (time.monotonic() - started)
+            judged = await judge_all(asked, engine, max_new_tokens, done, journal)
+            took = time.monotonic() - started
+            return engine.model_version, judged, round(new / took, 2) if new else None
         finally:
             await engine.close()
 
@@ -106,7 +118,7 @@ def evaluate_model(
         _figures(row, one, moderation.flagged, shown)
         for row, one, moderation, shown in zip(asked, judged, toxic, shows, strict=True)
     ]
-    return Evaluation(model, rows_digest(rows, probes), tuple(found), round(speed, 2))
+    return Evaluation(model, rows_digest(rows, probes), tuple(found), speed)
 
 
 def _figures(row: AnswerRow, one: Judged, toxic: bool, shows: str | None) -> Row:

@@ -9,7 +9,7 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from chatbot.company import load_company
 from chatbot.errors import SetupError
@@ -20,9 +20,10 @@ from finetune.centres import FOLDER, read_centres
 from finetune.probes import Counts, Probe, probes
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 from knowledge_base.readers import read_articles
-from knowledge_base.reranker import DEFAULT, Reranker
+from knowledge_base.reranker import DEFAULT, MANIFEST, Reranker
 
 SEED = 1
+Split = Literal["dev", "test"]
 
 
 @dataclass(frozen=True)
@@ -48,11 +49,16 @@ FULL = Size(None, Counts())
 
 
 def asked(
-    settings: Settings, size: Size, data: Sequence[Path] = (), kept: Path | None = None
+    settings: Settings,
+    size: Size,
+    data: Sequence[Path] = (),
+    kept: Path | None = None,
+    split: Split = "dev",
 ) -> Asked:
     """``data``: rows of 'finetune prepare' in place of the default questions. ``kept``: a folder
-    where rows that were searched for are kept. Raises SetupError where nothing is left to ask."""
-    rows = read_rows(data) if data else _default_rows(settings, kept)
+    where rows that were searched for are kept. ``split``: of the company's questions; the
+    invented help centres belong to dev. Raises SetupError where nothing is left to ask."""
+    rows = read_rows(data) if data else _default_rows(settings, kept, split)
     if not rows:
         raise SetupError("there is nothing to ask: give rows of 'finetune prepare' with --data")
     rng = random.Random(SEED)
@@ -61,43 +67,55 @@ def asked(
     return Asked(tuple(rows), tuple(probes(size.probes, SEED)))
 
 
-def _default_rows(settings: Settings, kept: Path | None) -> list[AnswerRow]:
-    sources = [*sorted(FOLDER.glob("*.jsonl")), *_company_files(settings.company)]
+def _default_rows(settings: Settings, kept: Path | None, split: Split) -> list[AnswerRow]:
+    centres = sorted(FOLDER.glob("*.jsonl")) if split == "dev" else []
+    sources = [*centres, *_company_files(settings.company, split), DEFAULT / MANIFEST]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in sources)).hexdigest()[:12]
-    file = kept / f"questions-{digest}.jsonl" if kept is not None else None
+    file = kept / f"questions-{split}-{digest}.jsonl" if kept is not None else None
     if file is not None and file.exists():
         return read_rows([file])
     files = EncoderFiles(settings.encoder, settings.compiled_dir)
     encoder, judge = TransformerEncoder(files), Reranker.load(DEFAULT, files)
     rows = []
-    own = _own_questions(settings.company)
+    own = _own_questions(settings.company, split)
     if own:
         articles = read_articles(settings.company / "articles", "company").articles
         name = load_company(settings.company).name
         found = centre_rows(
             asked_of(own, articles), encoder, judge, random.Random(SEED), name, noise=False
         )
-        must = {row["question"]: tuple(row.get("must", ())) for row in own}
+        must = {
+            row["question"]: (*row["must"], *(_absent(one) for one in row["must_not"]))
+            for row in own
+        }
         rows += [replace(row, must=() if row.abstains else must[row.question]) for row in found]
-    for centre in read_centres(dev=True):
+    for centre in read_centres(dev=True) if centres else ():
         rows += centre_rows(centre, encoder, judge, random.Random(SEED), noise=False)
     if file is not None:
         write_rows(file, rows)
     return rows
 
 
-def _company_files(company: Path) -> list[Path]:
-    return [*sorted((company / "articles").glob("**/*.*")), *_questions(company)]
+def _company_files(company: Path, split: Split) -> list[Path]:
+    return [*sorted((company / "articles").glob("**/*.*")), *_questions(company, split)]
 
 
-def _questions(company: Path) -> list[Path]:
-    file = company / "questions" / "dev.jsonl"
+def _questions(company: Path, split: Split) -> list[Path]:
+    file = company / "questions" / f"{split}.jsonl"
     return [file] if file.exists() else []
 
 
-def _own_questions(company: Path) -> list[dict[str, Any]]:
+def _own_questions(company: Path, split: Split) -> list[dict[str, Any]]:
     """Those whose right answer is written down, or known to be the abstention."""
-    lines = [line for path in _questions(company) for line in path.read_text("utf-8").split("\n")]
+    lines = [
+        line for path in _questions(company, split) for line in path.read_text("utf-8").split("\n")
+    ]
     given = {"history": [], "type": "own", "expect": "answer", "articles": [], "answer": ""}
+    given |= {"must": [], "must_not": []}
     rows = [given | json.loads(line) for line in lines if line.strip()]
     return [row for row in rows if row["answer"] or row["expect"] == "abstain"]
+
+
+def _absent(pattern: str) -> str:
+    """A ``must`` that matches where ``pattern`` does not."""
+    return rf"(?s)\A(?!.*(?:{pattern}))"

@@ -14,6 +14,7 @@ from chatbot.answering.gguf_file import Precision, write_gguf
 from chatbot.answering.merging import merged_weights
 from chatbot.answering.served import model_version
 from chatbot.errors import Conflict, SetupError
+from finetune.export_rounding import LOST, rounding, warning
 
 
 class Format(StrEnum):
@@ -47,6 +48,10 @@ def export_command(
     settings = load_settings(data_dir=data_dir, answer_adapter=adapter)
     base, chosen = prepare_base_model(settings), resolve_adapter(settings)
     written = export(base, chosen, format_, out)
+    if format_ in GGUF:
+        share = rounding(base, chosen, GGUF[format_])
+        if share is not None and share >= LOST:
+            typer.echo(f"warning: {warning(share)}", err=True)
     typer.echo(f"{model_version(base, chosen)} as {format_.value}: {written}")
 
 

@@ -23,6 +23,7 @@ from chatbot.settings import Settings, load_settings
 from finetune.answers_eval import judge_all
 from finetune.answers_judge import Judged
 from finetune.answers_rows import AnswerRow
+from finetune.export_rounding import rounding
 
 FORMS: tuple[Precision, ...] = ("f16", "q8_0", "q4_1")
 REFERENCE = "merged float32"
@@ -31,8 +32,8 @@ REFERENCE = "merged float32"
 def check_exports(
     settings: Settings, rows: Sequence[AnswerRow], done: Any = lambda form: None
 ) -> list[dict[str, Any]]:
-    """One line a form: megabytes, share of answers equal to the reference word for word, and the
-    quality figures. The first line is the reference."""
+    """One line a form: megabytes, share of answers equal to the reference word for word, the
+    quality figures, and ``rounding`` (``export_rounding``). The first line is the reference."""
     from chatbot.answering.base_model import prepare_base_model
     from chatbot.answering.served import resolve_adapter
 
@@ -55,7 +56,8 @@ def check_exports(
             file = Path(folder) / f"{form}.gguf"
             write_gguf(base, adapter, file, form)
             found = answers(_exported(base, file, form), form)
-            lines.append(_line(f"GGUF {form}", file.stat().st_size, found, reference))
+            line = _line(f"GGUF {form}", file.stat().st_size, found, reference)
+            lines.append({**line, "rounding": rounding(base, adapter, form)})
             file.unlink()
     return lines
 

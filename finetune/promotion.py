@@ -16,6 +16,7 @@ from typing import Any
 
 from chatbot.access.session import open_keys
 from chatbot.answering.base_model import prepare_base_model
+from chatbot.answering.experiment import Experiments
 from chatbot.answering.served import MANIFEST, Alias, AnswerRegistry, check_adapter
 from chatbot.errors import BadInput, Conflict, SetupError
 from chatbot.settings import Settings
@@ -80,6 +81,8 @@ def promote(
         },
     )
     registry.point(alias, name)
+    if alias == "serving":
+        _end_trial(settings, name)
     return Promoted(name, alias, before)
 
 
@@ -90,6 +93,15 @@ def roll_back(settings: Settings, why: str = "") -> tuple[str | None, str | None
     data = {"now": now or "default", "until_now": until_now or "default", "why": why}
     audited(settings, "answers.rolled_back", now or "default", data)
     return now, until_now
+
+
+def _end_trial(settings: Settings, version: str) -> None:
+    """There is nothing left to compare the new model with."""
+    experiments = Experiments.of(settings)
+    running = experiments.current()
+    if running is not None and running.candidate == version:
+        experiments.stop("promoted")
+        audited(settings, "answers.trial_ended", version, {"candidate": version, "why": "promoted"})
 
 
 def _source(registry: AnswerRegistry, source: str, version: str | None) -> tuple[Path, str]:

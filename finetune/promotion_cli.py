@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Literal
 
 import typer
 from rich.console import Console
@@ -30,6 +30,10 @@ def evaluate_candidate_command(
     adapter: Annotated[str, typer.Argument(help="A folder, or a registered version.")],
     data: Data = None,
     full: Full = False,
+    split: Annotated[
+        Literal["dev", "test"],
+        typer.Option(help="Of the company's questions; test: once, for the record."),
+    ] = "dev",
     report: Report = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     data_dir: DataDir = None,
@@ -41,7 +45,7 @@ def evaluate_candidate_command(
     settings = load_settings(data_dir=data_dir)
     folder = Path(adapter)
     path = folder if folder.is_dir() else AnswerRegistry.of(settings).path(adapter)
-    judgement = _judged(data_dir, path, data, full, report)
+    judgement = _judged(data_dir, path, data, full, report, split)
     if as_json:
         typer.echo(json.dumps(judgement.as_json()))
         return
@@ -112,7 +116,12 @@ def list_command(data_dir: DataDir = None) -> None:
 
 
 def _judged(
-    data_dir: Path | None, adapter: Path, data: list[Path] | None, full: bool, report: Path | None
+    data_dir: Path | None,
+    adapter: Path,
+    data: list[Path] | None,
+    full: bool,
+    report: Path | None,
+    split: Literal["dev", "test"] = "dev",
 ) -> Judgement:
     from finetune.candidate import judge_candidate
     from finetune.candidate_rows import FULL, QUICK
@@ -132,6 +141,7 @@ def _judged(
             adapter,
             FULL if full else QUICK,
             data=data or (),
+            split=split,
             report=report,
             progress=show,
         )

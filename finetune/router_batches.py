@@ -10,7 +10,7 @@ import torch
 from torch import Tensor
 
 from chatbot.routing.tags import IGNORED, Span, encode_tags
-from chatbot.routing.tokens import Tokens
+from chatbot.routing.tokens import Tokens, Window
 from finetune.router_augment import augment
 from finetune.router_data import OUT_OF_SCOPE, RouterRow
 
@@ -47,26 +47,23 @@ class Labels:
 
 
 def tensors(
-    rows: Sequence[RouterRow], labels: Labels, tokens: Tokens, *, noise: float, rng: random.Random
+    rows: Sequence[RouterRow], windows: Sequence[Sequence[Window]], labels: Labels, tokens: Tokens
 ) -> Batch:
-    texts = []
-    for row in rows:
-        spans: list[Span] = [(e.start, e.end, e.label) for e in row.entities]
-        texts.append(augment(row.text, spans, rng) if rng.random() < noise else row.text)
-    windows = tokens.windows(texts)
-    ids, mask = tokens.arrays(windows)
+    """One batch; ``windows`` are those of each row."""
+    flat = [(place, window) for place, mine in enumerate(windows) for window in mine]
+    ids, mask = tokens.arrays([window for _, window in flat])
     tags = None
     if labels.entities:
         tags = torch.full(ids.shape, IGNORED, dtype=torch.long)
-        for place, window in enumerate(windows):
-            spans = [(e.start, e.end, e.label) for e in rows[window.row].entities]
+        for line, (place, window) in enumerate(flat):
+            spans: list[Span] = [(e.start, e.end, e.label) for e in rows[place].entities]
             encoded = encode_tags(window.offsets, spans, labels.entities)
-            tags[place, : len(encoded)] = torch.tensor(encoded)
+            tags[line, : len(encoded)] = torch.tensor(encoded)
     targets = torch.tensor([labels.target(row) for row in rows])
     return Batch(
         torch.from_numpy(ids),
         torch.from_numpy(mask),
-        torch.tensor([w.row for w in windows]),
+        torch.tensor([place for place, _ in flat]),
         targets if labels.multi_label else targets.argmax(dim=1),
         tags,
     )
@@ -84,10 +81,17 @@ def epoch(
     """The batches of one epoch, in the order that ``rng`` draws."""
     order = list(rows)
     rng.shuffle(order)
-    groups: list[list[RouterRow]] = []
     for first in range(0, len(order), size * POOL_BATCHES):
-        pool = sorted(order[first : first + size * POOL_BATCHES], key=lambda r: len(r.text))
-        groups += [pool[i : i + size] for i in range(0, len(pool), size)]
-    rng.shuffle(groups)
-    for group in groups:
-        yield tensors(group, labels, tokens, noise=noise, rng=rng)
+        pool = order[first : first + size * POOL_BATCHES]
+        windows = tokens.of_each([_noisy(r, rng) if rng.random() < noise else r.text for r in pool])
+        # by tokens, after the noise: a typing error makes one word many, and one such row would
+        # widen its whole batch
+        places = sorted(range(len(pool)), key=lambda i: sum(len(w.ids) for w in windows[i]))
+        groups = [places[i : i + size] for i in range(0, len(places), size)]
+        rng.shuffle(groups)
+        for group in groups:
+            yield tensors([pool[i] for i in group], [windows[i] for i in group], labels, tokens)
+
+
+def _noisy(row: RouterRow, rng: random.Random) -> str:
+    return augment(row.text, [(e.start, e.end, e.label) for e in row.entities], rng)

@@ -16,10 +16,12 @@ from knowledge_base.settings import SAMPLE_COMPANY
 
 CONTRAST_DIR = Path(__file__).parent / "data" / "safety"
 ARTICLES_DIR = SAMPLE_COMPANY / "articles"
-OWN = ("contrast_", "desk_", "bot_", "attitude_", "legit", "tone_", "article", "support_")
+OWN = (
+    "contrast_", "group_", "desk_", "bot_", "attitude_", "legit", "tone_", "article", "support_",
+)  # fmt: skip
 """Beginnings of the sources whose labels follow this product's rules. A public set calls a
 swear word toxic whoever it is aimed at; these do not."""
-WRITTEN = ("contrast_", "desk_", "bot_")
+WRITTEN = ("contrast_", "group_", "desk_", "bot_")
 """Of these, the ones written line by line and labelled for every category."""
 ALIASES = {
     "toxicity": "toxic",
@@ -75,9 +77,9 @@ def read_contrast(folder: Path = CONTRAST_DIR, weight: float = 3.0) -> list[Row]
             split = "train" if path.stem.endswith("train") else _part(text, 0.0)
             rows.append(Row(text, values, f"contrast_{group}", split, weight))
     legit = targets(toxic=0.02, severe_toxic=0.0, threat=0.0, insult=0.01, identity_hate=0.0)
-    for row in _optional(folder / "support_legit.jsonl"):
+    for row in optional_rows(folder / "support_legit.jsonl"):
         rows.append(Row(row["text"], legit, "legit", _part(row["text"], 1 / 3), weight / 2))
-    for row in _optional(folder / "tone.jsonl"):
+    for row in optional_rows(folder / "tone.jsonl"):
         toxic = row["tone"] in {"abusive", "threatening"}
         values = targets(toxic=1.0) if toxic else targets(toxic=0.0)
         rows.append(Row(row["text"], values, f"tone_{row['tone']}", _part(row["text"], 0.0)))
@@ -95,7 +97,7 @@ def read_families(folder: Path = CONTRAST_DIR, weight: float = 3.0) -> list[Row]
     homes: dict[str, str] = {}
     for path in sorted(folder.glob("*_tone_more.jsonl")):
         side = path.name.split("_")[0]
-        for found, (text, values) in zip(_optional(path), read_labelled(path), strict=True):
+        for found, (text, values) in zip(optional_rows(path), read_labelled(path), strict=True):
             family, split, kind = found["family"], found["split"], found["kind"]
             if homes.setdefault(family, split) != split:
                 raise SetupError(
@@ -126,7 +128,8 @@ def _part(text: str, train: float) -> str:
     return "train" if place < train else "dev" if place < (1 + train) / 2 else "test"
 
 
-def _optional(path: Path) -> list[dict[str, Any]]:
+def optional_rows(path: Path) -> list[dict[str, Any]]:
+    """The JSON lines of a file, none where it is absent."""
     return [json.loads(line) for line in _lines(path)] if path.exists() else []
 
 

@@ -9,6 +9,7 @@ from pathlib import Path
 from chatbot.safety.toxicity import MAX_CHARS
 from finetune.toxicity_augment import misspelt, support_variants
 from finetune.toxicity_data import Row, bias_aware, read_training_sets
+from finetune.toxicity_groups import read_groups
 from finetune.toxicity_own import (
     ARTICLES_DIR,
     CONTRAST_DIR,
@@ -21,6 +22,7 @@ from finetune.toxicity_recipe import Recipe
 
 SMALL_SETS = (
     "contrast_",
+    "group_",
     "desk_",
     "bot_",
     "attitude_",
@@ -30,6 +32,8 @@ SMALL_SETS = (
     "hatemoji",
     "jigsaw",
 )
+GROUP_SHARE = 2.0
+"""Weight of a statement about groups, in contrast rows: it stands for its eight fillings."""
 SCORED_ROWS = 4400  # of dev and of test, for thresholds: through the real scorer, views and all
 
 
@@ -44,6 +48,7 @@ def collect_rows(
     rows += support_variants(rows, recipe.seed, recipe.attitude_rows)
     rows += read_contrast(contrast, recipe.contrast_weight)
     rows += read_families(contrast, recipe.contrast_weight)
+    rows += read_groups(contrast, GROUP_SHARE * recipe.contrast_weight)
     rows += read_articles(articles)
     rows += misspelt(rows, recipe.seed, own=recipe.own_copies)
     return [bias_aware(row) for row in rows]

@@ -20,6 +20,7 @@ import numpy as np
 
 from knowledge_base.batching import Floats, Forward, Ids
 from knowledge_base.compiled_cache import MODEL, find, publish, texts_of
+from knowledge_base.mapped import forget_pages
 from knowledge_base.quiet import import_openvino, quiet_libraries
 
 if TYPE_CHECKING:
@@ -115,6 +116,7 @@ def load(recipe: Recipe, cache: Path | None) -> Network:
             _convert(openvino, module, folder, recipe.extras())
         forward = CompiledForward(openvino, folder / MODEL)
         forward.warm()
+        forget_pages((folder / MODEL).with_suffix(".bin"))
     except (RuntimeError, OSError, ValueError, TypeError) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return _fallback(recipe, f"OpenVINO failed ({what})", module)

@@ -15,9 +15,10 @@ _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _BULLET = re.compile(r"^\s*[*+•]\s+")
 
 
-def plain_text(markdown: str) -> str:
+def plain_text(markdown: str, *, legible: bool = False) -> str:
     """Lines without emphasis, links or tables. ``[2]`` becomes ``(2)``, so that no text can
-    pose as a passage number."""
+    pose as a passage number. ``legible`` sets the cells of a row apart, for people:
+    ``Country Germany – Standard: €4.95; Express: €11.95``."""
     lines: list[str] = []
     header: list[str] | None = None
     source = markdown.splitlines()
@@ -27,7 +28,7 @@ def plain_text(markdown: str) -> str:
         elif header is not None and _RULE.match(line):
             continue
         elif header is not None and line.strip().startswith("|"):
-            lines.append(_row(header, _cells(line)))
+            lines.append(_row(header, _cells(line), legible))
         else:
             header = None
             lines.append(_BULLET.sub("- ", line.strip().lstrip("#").strip()))
@@ -50,11 +51,13 @@ def _cells(line: str) -> list[str]:
     return [cell.strip() for cell in line.strip().strip("|").split("|")]
 
 
-def _row(header: list[str], cells: list[str]) -> str:
+def _row(header: list[str], cells: list[str], legible: bool) -> str:
     if len(cells) < 2:
         return f"- {' '.join(cells)}"
-    named = [f"{name} {cell}".strip() for name, cell in zip(header[1:], cells[1:], strict=False)]
-    return f"- {_named(header[0], cells[0])}: {'; '.join(named)}"
+    of_row, of_cell = (" –", ":") if legible else (":", "")
+    pairs = zip(header[1:], cells[1:], strict=False)
+    named = [f"{name}{of_cell} {cell}".strip() if name else cell for name, cell in pairs]
+    return f"- {_named(header[0], cells[0])}{of_row} {'; '.join(named)}"
 
 
 def _named(name: str, cell: str) -> str:

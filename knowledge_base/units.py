@@ -31,9 +31,10 @@ _ABBREVIATION = re.compile(
 
 
 @lru_cache(maxsize=20_000)
-def units(markdown: str) -> tuple[str, ...]:
-    """Plain texts in the order of the passage; none is empty."""
-    lines = [line for line in plain_text(markdown).split("\n") if line.strip()]
+def units(markdown: str, *, legible: bool = False) -> tuple[str, ...]:
+    """Plain texts in the order of the passage; none is empty. ``legible`` are the same units
+    with table rows as a person would like to read them (``plain_text``)."""
+    lines = [line for line in plain_text(markdown, legible=legible).split("\n") if line.strip()]
     found: list[str] = []
     introduction = ""
     steps: list[str] = []

@@ -43,7 +43,7 @@ def write_gguf(base: Path, adapter: Path | None, target: Path, precision: Precis
         writer.add_quantization_version(gguf.GGML_QUANT_VERSION)
         labels = _labels(model, shapes)
         for label, source in labels.items():
-            _announce(writer, label, shapes[source], _kind(label, shapes[source], precision))
+            _announce(writer, label, shapes[source], tensor_kind(label, shapes[source], precision))
         writer.write_header_to_file(temporary)
         writer.write_kv_data_to_file()
         writer.write_ti_data_to_file()
@@ -51,7 +51,7 @@ def write_gguf(base: Path, adapter: Path | None, target: Path, precision: Precis
         for source, matrix in merged_weights(base, adapter):
             if source in sources:
                 label = sources[source]
-                kind = _kind(label, shapes[source], precision)
+                kind = tensor_kind(label, shapes[source], precision)
                 writer.write_tensor_data(gguf.quantize(_laid_out(model, label, matrix), kind))
         writer.close()
         temporary.chmod(0o644)
@@ -78,7 +78,8 @@ def _labels(model: Described, shapes: dict[str, tuple[int, ...]]) -> dict[str, s
     return labels
 
 
-def _kind(label: str, shape: tuple[int, ...], precision: Precision) -> Any:
+def tensor_kind(label: str, shape: tuple[int, ...], precision: Precision) -> Any:
+    """As what (gguf's GGMLQuantizationType) GGUF's tensor ``label`` is stored."""
     import gguf
 
     if len(shape) == 1:

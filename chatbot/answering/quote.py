@@ -5,6 +5,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 
 from chatbot.types import Passage, Sentence, SentenceKind
 from knowledge_base.encoder import TextEncoder
@@ -22,6 +23,7 @@ _POINTS_BACK = re.compile(
     re.IGNORECASE,
 )
 _WORD = re.compile(r"\w{3,}|\d+")
+_STEP = re.compile(r"^\d{1,2}[.)] ", re.MULTILINE)
 _END = re.compile(r"[.!?:…]$")
 
 
@@ -44,7 +46,7 @@ def best_quotes(
     if judged:
         near = [item for item in judged[1:2] if item[0] >= SECOND * judged[0][0]]
         found = [
-            _sentence(text, number)
+            _sentence(_legible(text, passages[number - 1]), number)
             for _, number, place in (judged[0], *near)
             for text in _with_what_it_points_to(passages[number - 1].units, place)
         ]
@@ -54,24 +56,52 @@ def best_quotes(
         return ()
     vectors = encoder.embed([question, *(text for _, text in pieces)])
     number, text = pieces[int((vectors[1:] @ vectors[0]).argmax())]
-    return (_sentence(text, number),)
+    return (_sentence(_legible(text, passages[number - 1]), number),)
 
 
 def unsaid(
     quotes: Sequence[Sentence], said: Sequence[str], encoder: TextEncoder
 ) -> tuple[Sentence, ...]:
-    """Those ``quotes`` that no sentence of ``said`` gives, in words or in meaning."""
+    """Those ``quotes`` that no sentence of ``said`` gives, in words or in meaning; one with a
+    number that was not said is never given. Of a table row the new cells."""
     if not quotes or not said:
         return tuple(quotes)
     words = _words(" ".join(said))
     vectors = encoder.embed([*said, *(quote.text for quote in quotes)])
     likeness = (vectors[len(said) :] @ vectors[: len(said)].T).max(axis=1)
-    return tuple(
-        quote
+    new = (
+        _without_said_cells(quote, words)
         for quote, alike in zip(quotes, likeness.tolist(), strict=True)
-        if alike < SAID_LIKENESS
-        and len(_words(quote.text) & words) < SAID_WORDS * len(_words(quote.text))
+        if not _numbers(quote.text) <= words
+        or (alike < SAID_LIKENESS and _share_of(quote.text, words) < SAID_WORDS)
     )
+    return tuple(quote for quote in new if quote is not None)
+
+
+def _without_said_cells(quote: Sentence, words: set[str]) -> Sentence | None:
+    """A table row with those of its cells alone that say something new."""
+    label, mark, rest = quote.text.removesuffix(".").partition(" – ")
+    cells = rest.split("; ")
+    if not all(": " in cell for cell in cells):  # no row, or a cell with a semicolon of its own
+        return quote
+    kept = [
+        cell
+        for cell in cells
+        if not _numbers(cell) <= words or _share_of(cell, words) < SAID_WORDS
+    ]
+    return replace(quote, text=f"{label}{mark}{'; '.join(kept)}.") if kept else None
+
+
+def is_numbered_list(text: str) -> bool:
+    """Whether a unit is a list of steps."""
+    return len(_STEP.findall(text)) > 1
+
+
+def apart_from_lists(sentence: Sentence, before: str) -> Sentence:
+    """``sentence`` on a line of its own where it is a list of steps or follows one."""
+    if is_numbered_list(sentence.text) or _STEP.match(before.rpartition("\n")[2]):
+        return replace(sentence, separator="\n")
+    return sentence
 
 
 def _with_what_it_points_to(units: Sequence[tuple[str, float]], place: int) -> tuple[str, ...]:
@@ -82,8 +112,23 @@ def _with_what_it_points_to(units: Sequence[tuple[str, float]], place: int) -> t
     return (text,)
 
 
+def _legible(unit: str, passage: Passage) -> str:
+    """A table row as a person would like to read it, any other unit as it is."""
+    shown = dict(zip(units(passage.text), units(passage.text, legible=True), strict=True))
+    return shown.get(unit, unit)
+
+
 def _words(text: str) -> set[str]:
     return set(_WORD.findall(text.casefold()))
+
+
+def _numbers(text: str) -> set[str]:
+    return {word for word in _words(text) if word.isdigit()}
+
+
+def _share_of(text: str, words: set[str]) -> float:
+    own = _words(text)
+    return len(own & words) / len(own) if own else 1.0
 
 
 def _sentence(text: str, number: int) -> Sentence:

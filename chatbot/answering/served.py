@@ -3,6 +3,7 @@
     data_dir/models/answers/
         aliases.json                {"serving": VERSION, "candidate": VERSION}
         before.json                 what served before, newest last; null is the default adapter
+        promoted.json               the last promotion, until it is rolled back
         VERSION/manifest.json       base digest, adapter digest, data hash, recipe, metrics
         VERSION/adapter_model.safetensors, adapter_config.json, card.md
 
@@ -16,8 +17,9 @@ import os
 import re
 import shutil
 import tempfile
+import time
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any, Literal
 
@@ -28,12 +30,13 @@ from chatbot.errors import Conflict, NotFound, SetupError
 from chatbot.settings import Settings
 
 DEFAULT_ADAPTER = Path(__file__).parent / "weights"
-WEIGHTS, CONFIG, MANIFEST, ALIASES, BEFORE = (
+WEIGHTS, CONFIG, MANIFEST, ALIASES, BEFORE, PROMOTED = (
     "adapter_model.safetensors",
     "adapter_config.json",
     "manifest.json",
     "aliases.json",
     "before.json",
+    "promoted.json",
 )
 SERVABLE = "LORA"
 """The kind of adapter (peft's name) that is merged into its base, as every engine serves it."""
@@ -49,6 +52,16 @@ class AdapterInfo:
     base: str
     rank: int
     digest: str
+
+
+@dataclass(frozen=True, slots=True)
+class Promotion:
+    """When ``version`` began to serve, and since when what it replaced had served (0: unknown).
+    Seconds since the epoch."""
+
+    version: str
+    at: float
+    before_since: float = 0.0
 
 
 class AnswerRegistry:
@@ -140,13 +153,29 @@ class AnswerRegistry:
             before = self.aliases().get(alias)
             if alias == "serving" and before != version:
                 self._write(BEFORE, [*self._served_before(), before])
+                self._note_promotion(version)
             self._point(alias, version)
 
-    def roll_back(self) -> tuple[str | None, str | None]:
+    def promotion(self) -> Promotion | None:
+        """How what serves came to serve; None once it is rolled back, or nothing was promoted.
+        Raises SetupError where that cannot be read."""
+        file = self.root / PROMOTED
+        try:
+            found = Promotion(**json.loads(file.read_text())) if file.exists() else None
+        except (ValueError, TypeError) as error:
+            raise SetupError(
+                f"{file} cannot be read ({error}); delete it: the promotion is then not watched"
+            ) from None
+        serves = found is not None and found.version == self.aliases().get("serving")
+        return found if serves else None
+
+    def roll_back(self, only: str | None = None) -> tuple[str | None, str | None]:
         """Serves again what served before: (now, until now), None for the default adapter.
-        Raises Conflict where nothing did."""
+        Raises Conflict where nothing did, or where ``only`` is given and does not serve."""
         with self._locked():
             serving = self.aliases().get("serving")
+            if only is not None and serving != only:
+                raise Conflict(f"{only} does not serve any more")
             stack = self._served_before()
             while stack and stack[-1] == serving:
                 stack.pop()  # a promotion that was interrupted before the alias moved
@@ -155,7 +184,15 @@ class AnswerRegistry:
             now = stack.pop()
             self._point("serving", now)
             self._write(BEFORE, stack)
+            (self.root / PROMOTED).unlink(missing_ok=True)
         return now, serving
+
+    def _note_promotion(self, version: str | None) -> None:
+        last = self.promotion()
+        (self.root / PROMOTED).unlink(missing_ok=True)
+        if version is not None:
+            noted = Promotion(version, time.time(), last.at if last is not None else 0.0)
+            self._write(PROMOTED, asdict(noted))
 
     def _served_before(self) -> list[str | None]:
         file = self.root / BEFORE

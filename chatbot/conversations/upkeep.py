@@ -11,6 +11,7 @@ from chatbot.conversations.erasure import Erasure
 from chatbot.conversations.office import Office
 from chatbot.conversations.service import ConversationService
 from chatbot.errors import DeskgateError
+from chatbot.learning.promotions import guard_promotion
 from chatbot.learning.trials import guard
 from chatbot.review.late import LateItems
 
@@ -18,7 +19,7 @@ log = logging.getLogger(__name__)
 
 EVERY_S = 5.0
 ERASE_EVERY_S = 900.0
-GUARD_EVERY_S = 60.0  # an experiment with a candidate model that does harm is ended
+GUARD_EVERY_S = 60.0  # an experiment or a promotion that does harm is ended
 
 
 class Upkeep:
@@ -39,6 +40,8 @@ class Upkeep:
                     self._guarded_at = time.monotonic()
                     if why := await guard(self.office):
                         log.error("the experiment was ended: %s", why)
+                    if why := await guard_promotion(self.office):
+                        log.error("the promotion was taken back: %s", why)
             except DeskgateError as error:
                 log.error("upkeep did not finish and will try again: %s", error)
 

@@ -7,6 +7,7 @@ are compared by Fisher's exact test (R. A. Fisher, 1935), which holds for small 
 from __future__ import annotations
 
 from collections import Counter, defaultdict
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,6 +22,9 @@ BREACHED_P = 0.01
 LEAST = 30  # conversations of each arm before a guard may speak
 FIGURES = ("resolved", "held", "edited", "thumbs_down")
 LOWER_IS_BETTER = frozenset({"held", "edited", "thumbs_down"})
+
+ArmOf = Callable[[str, float], Arm | None]
+"""Which model a conversation (id, when it began) met; None: it does not count."""
 
 
 @dataclass
@@ -47,8 +51,15 @@ class _Story:
 
 
 async def trial_figures(office: Office, experiment: Experiment) -> dict[str, Any]:
-    """For each figure and arm {share, n}; ``p`` (two-sided) and whether the candidate is worse."""
-    stories = await _stories(office, experiment)
+    """Conversations by arm, and for each figure and arm {share, n}, ``p`` (two-sided) and
+    whether the candidate is worse."""
+    since = experiment.started_at + LOADING_S
+    return await compared(office, since, lambda name, _: experiment.arm(name))
+
+
+async def compared(office: Office, since: float, arm_of: ArmOf) -> dict[str, Any]:
+    """As ``trial_figures``, of conversations begun at or after ``since``, divided by ``arm_of``."""
+    stories = await _stories(office, since, arm_of)
     counts: dict[str, dict[Arm, list[int]]] = defaultdict(
         lambda: {"serving": [0, 0], "candidate": [0, 0]}
     )
@@ -59,16 +70,19 @@ async def trial_figures(office: Office, experiment: Experiment) -> dict[str, Any
     arms = Counter(story.arm for story in stories)
     return {
         "conversations": {arm: arms[arm] for arm in ("serving", "candidate")},
-        "figures": {name: _compared(name, counts[name]) for name in FIGURES},
+        "figures": {name: _tested(name, counts[name]) for name in FIGURES},
     }
 
 
-def breached(figures: dict[str, Any]) -> str | None:
-    """Why the experiment must end, if it must."""
+def breached(
+    figures: dict[str, Any], names: Sequence[str] = FIGURES, p: float = BREACHED_P
+) -> str | None:
+    """Why the candidate must go, if it must: the first of ``names`` that is worse."""
     if min(figures["conversations"].values()) < LEAST:
         return None
-    for name, found in figures["figures"].items():
-        if found["worse"] and found["p"] < BREACHED_P:
+    for name in names:
+        found = figures["figures"][name]
+        if found["worse"] and found["p"] < p:
             shares = ", ".join(
                 f"{arm} {found[arm]['share']:.1%}" for arm in ("serving", "candidate")
             )
@@ -96,7 +110,7 @@ async def guard(office: Office) -> str | None:
     return why
 
 
-def _compared(name: str, counts: dict[Arm, list[int]]) -> dict[str, Any]:
+def _tested(name: str, counts: dict[Arm, list[int]]) -> dict[str, Any]:
     from scipy.stats import fisher_exact
 
     table = [counts["serving"], counts["candidate"]]
@@ -114,15 +128,17 @@ def _compared(name: str, counts: dict[Arm, list[int]]) -> dict[str, Any]:
     }
 
 
-async def _stories(office: Office, experiment: Experiment) -> list[_Story]:
-    since = experiment.started_at + LOADING_S
+async def _stories(office: Office, since: float, arm_of: ArmOf) -> list[_Story]:
     async with office.read() as rows:
         begun = await rows.session.execute(
-            select(Conversation.id, Conversation.state).where(Conversation.created_at >= since)
+            select(Conversation.id, Conversation.state, Conversation.created_at).where(
+                Conversation.created_at >= since
+            )
         )
         stories = {
-            row.id: _Story(experiment.arm(row.id), waiting=row.state in ("waiting", "person"))
+            row.id: _Story(arm, waiting=row.state in ("waiting", "person"))
             for row in begun
+            if (arm := arm_of(row.id, row.created_at)) is not None
         }
         of_these = Conversation.created_at >= since
         messages = await rows.session.execute(
@@ -131,7 +147,8 @@ async def _stories(office: Office, experiment: Experiment) -> list[_Story]:
             .where(of_these, Message.state == "delivered")
         )
         for message in messages:
-            story = stories[message.conversation_id]
+            if (story := stories.get(message.conversation_id)) is None:
+                continue
             story.person |= message.author_kind == "person"
             story.answered |= (
                 message.author_kind == "bot" and message.provenance.get("by") == "gate"
@@ -142,9 +159,11 @@ async def _stories(office: Office, experiment: Experiment) -> list[_Story]:
             .where(of_these)
         )
         for item in items:
-            stories[item.conversation_id].held = True
+            if (story := stories.get(item.conversation_id)) is None:
+                continue
+            story.held = True
             if item.resolution in ("approved", "edited", "rejected"):
-                stories[item.conversation_id].decided[item.resolution] += 1
+                story.decided[item.resolution] += 1
         thumbs = await rows.session.execute(
             select(Message.conversation_id, Feedback.thumbs)
             .join(Message, Message.id == Feedback.message_id)
@@ -152,5 +171,6 @@ async def _stories(office: Office, experiment: Experiment) -> list[_Story]:
             .where(of_these)
         )
         for thumb in thumbs:
-            stories[thumb.conversation_id].thumbs[thumb.thumbs] += 1
+            if (story := stories.get(thumb.conversation_id)) is not None:
+                story.thumbs[thumb.thumbs] += 1
     return list(stories.values())

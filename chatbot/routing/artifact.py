@@ -67,6 +67,7 @@ class Manifest(BaseModel):
     """Whether the last output of the intent head stands for out-of-scope rows."""
     entity_labels: tuple[str, ...]
     lora_rank: int
+    """0 for a router on the encoder as it is, which has no adapter file."""
     lora_alpha: int
     scale: float
     temperature: float

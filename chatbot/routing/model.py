@@ -41,6 +41,10 @@ class Outputs:
     readable: frozenset[int]
     """Rows in which the vocabulary knows a token: not emoji or an unknown script alone."""
 
+    def similarity(self, index: Index) -> Floats:
+        """Cosines of shape (texts, examples)."""
+        return index.similarity(self.vectors)
+
 
 @dataclass(frozen=True, slots=True)
 class IntentHead:
@@ -167,23 +171,12 @@ class RouterModel:
         if not texts:
             return []
         outputs = self.outputs(texts)
-        similarity = self._index.similarity(outputs.vectors)
-        probabilities = self.manifest.confidence.of(outputs.logits, self._index.vote(similarity))
-        parts = scope.scope_parts(outputs.logits, similarity, learned=self.manifest.learned_scope)
-        scores = scope.scope_scores(parts, self.manifest.scope)
-        predictions = []
-        for row in range(len(texts)):
-            chances = probabilities[row]
-            order = np.argsort(-chances, kind="stable")
-            intents = tuple((self.manifest.intents[i], float(chances[i])) for i in order)
-            score = float(scores[row]) if row in outputs.readable else 1.0
-            predictions.append(Prediction(intents, score > 0.5, score, outputs.entities[row]))
-        return predictions
+        return predictions(self.manifest, self._index, outputs, outputs.similarity(self._index))
 
     def nearest(self, text: str, k: int = 5) -> list[Neighbour]:
         """The training examples most similar to ``text``, nearest first."""
         outputs = self.outputs([text])
-        return self._index.nearest(self._index.similarity(outputs.vectors)[0], k)
+        return self._index.nearest(outputs.similarity(self._index)[0], k)
 
     def outputs(self, texts: Sequence[str]) -> Outputs:
         """What calibration starts from."""
@@ -191,8 +184,25 @@ class RouterModel:
         return read(self._network, self._head, self._tokens, texts, labels)
 
 
+def predictions(
+    manifest: artifact.Manifest, index: Index, outputs: Outputs, similarity: Floats
+) -> list[Prediction]:
+    """One a text. ``similarity`` is that of the texts to the index, shape (texts, examples)."""
+    probabilities = manifest.confidence.of(outputs.logits, index.vote(similarity))
+    parts = scope.scope_parts(outputs.logits, similarity, learned=manifest.learned_scope)
+    scores = scope.scope_scores(parts, manifest.scope)
+    found = []
+    for row, chances in enumerate(probabilities):
+        order = np.argsort(-chances, kind="stable")
+        intents = tuple((manifest.intents[i], float(chances[i])) for i in order)
+        score = float(scores[row]) if row in outputs.readable else 1.0
+        found.append(Prediction(intents, score > 0.5, score, outputs.entities[row]))
+    return found
+
+
 def _recipe(directory: Path, manifest: artifact.Manifest, files: EncoderFiles) -> Recipe:
-    scale = manifest.lora_alpha / manifest.lora_rank
+    trained = manifest.lora_rank > 0
+    scale = manifest.lora_alpha / manifest.lora_rank if trained else 0.0
 
     def build() -> RouterNetwork:
         import torch
@@ -200,10 +210,11 @@ def _recipe(directory: Path, manifest: artifact.Manifest, files: EncoderFiles) -
         from chatbot.routing.network import RouterNetwork
 
         encoder = files.model()
-        try:
-            merge(encoder, peft_adapter_of(read_tensors(directory / artifact.ADAPTER)), scale)
-        except AdapterUnusable as error:
-            raise SetupError(f"{error}; train the router again") from None
+        if trained:
+            try:
+                merge(encoder, peft_adapter_of(read_tensors(directory / artifact.ADAPTER)), scale)
+            except AdapterUnusable as error:
+                raise SetupError(f"{error}; train the router again") from None
         outputs = len(manifest.intents) + int(manifest.learned_scope)
         tags = tag_count(manifest.entity_labels)
         hidden = encoder.config.hidden_size
@@ -214,7 +225,7 @@ def _recipe(directory: Path, manifest: artifact.Manifest, files: EncoderFiles) -
 
     inputs = {
         "encoder": files.digest,
-        "adapter": artifact.digest(directory, artifact.ADAPTER),
+        "adapter": artifact.digest(directory, artifact.ADAPTER) if trained else "none",
         "heads": artifact.digest(directory, artifact.HEADS),
         "scale": repr(scale),
     }

@@ -53,6 +53,13 @@ class Tokens:
                 found.append(Window(row, tuple(piece.ids), offsets))
         return found
 
+    def of_each(self, texts: Sequence[str]) -> list[list[Window]]:
+        """The windows of each text."""
+        found: list[list[Window]] = [[] for _ in texts]
+        for window in self.windows(texts):
+            found[window.row].append(window)
+        return found
+
     def readable(self, window: Window) -> bool:
         """Whether the vocabulary knows any token of it: not for emoji or foreign scripts alone."""
         return any(

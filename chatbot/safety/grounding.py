@@ -207,8 +207,24 @@ def evidence_text(passage: PassageUnits, comparison: Comparison) -> str:
 
 
 def verbatim(claim: Claim, passage: PassageUnits) -> bool:
-    """Whether the claim is a sentence, item or row of the passage, word for word."""
-    return any(claim.text == unit.text for unit in passage.units)
+    """Whether the claim is a sentence, item or row of the passage, word for word, or a row with
+    some of its cells: the marks that set cells apart and a full stop at the end say nothing."""
+    said = claim.text.removesuffix(".")
+    label, cells = _cells(said)
+    for unit in passage.units:
+        text = unit.text.removesuffix(".")
+        of_row, own = _cells(text)
+        if said == text or (cells and label == of_row and cells <= own):
+            return True
+    return False
+
+
+def _cells(text: str) -> tuple[str, frozenset[str]]:
+    """Label and cells of a table row as ``knowledge_base.plain`` writes it, legible or not."""
+    label, mark, rest = text.partition(" – ")
+    if not mark:
+        label, _, rest = text.partition(": ")
+    return label, frozenset(cell.replace(": ", " ", 1) for cell in rest.split("; ") if cell)
 
 
 def _stated(claim: Claim, passage: PassageUnits) -> frozenset[str]:

@@ -176,6 +176,20 @@ for _line in _SYNONYMS.split("\n"):
         _SYNONYM_OF.setdefault(_raw_stem(_word), _line.split()[0])
 
 
+_NUMBERED_NAME = re.compile(r"\b([^\W\d_]{2,})[ -](\d{1,3}|[A-Z]{1,3})\b(?![.,]\d|%)")
+
+
+def numbered_names(text: str) -> frozenset[tuple[str, str]]:
+    """``Tarn 3``, ``size XL``: a word with the number or capitals that tell it from its like."""
+    return frozenset((name.casefold(), mark) for name, mark in _NUMBERED_NAME.findall(text))
+
+
+def another_of_its_name(text: str, names: frozenset[tuple[str, str]]) -> bool:
+    """Whether ``text`` is about the Tarn 2 where ``names`` has the Tarn 3."""
+    own = numbered_names(text)
+    return not names & own and bool({name for name, _ in names} & {name for name, _ in own})
+
+
 def words_of(text: str) -> list[str]:
     """Lower-case words of a tidied text, numbers left out."""
     return WORD.findall(text.lower())

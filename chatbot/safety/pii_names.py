@@ -33,6 +33,8 @@ _PERSON: Final = (
     re.compile(
         rf"\b(?i:this is|it's|here is)[ ]({_FULL})(?=[ ](?:speaking|here|again)\b|,? calling\b)"
     ),
+    re.compile(rf"(?:\A|\n|[.,!] )({_FULL}) here(?=[.,!:]|\s{{0,3}}(?:$|\n))"),
+    re.compile(rf"\b(?i:cheers|thanks|thank you|best|love|yours),[ ]({_NAME})\s{{0,4}}\Z"),
     re.compile(
         rf"\b(?:I'm|I am|I’m|Ich bin|ich bin|Je suis|je suis|Soy|soy|Sono|sono|Ik ben|ik ben)[ ]({_FULL})"
     ),
@@ -66,7 +68,8 @@ _NOT_NAMES: Final = re.compile(  # words and brands that stand where a name woul
     r"(?:Larkmoor|Not|Wrong|The|On|In|Martens|Pepper|Kipling|Porter|Muscle|Oetker|Scholl|Sir|Madam|"
     r"Team|Support|Service|Customer|Customers|All|There|Everyone|Everybody|Folks|Guys|Again|Bot|Shop|"
     r"Store|People|Ladies|Gentlemen|Friends?|Assistant|Damen|Kunde|Sent|Very|So|Really|A|An|Still|"
-    r"Just|Your?|My|Order|Please|Customer)(?!\w)"
+    r"Just|Your?|My|Order|Please|Customer|Mate|Bye|Everything|Nothing|"
+    r"(?:Mon|Tues|Wednes|Thurs|Fri|Satur|Sun)day)(?!\w)"
 )
 
 

@@ -17,9 +17,10 @@ REGIONS: Final = ("GB", "IE", "DE", "NL", "US")
 ORDER_WORDS: Final = re.compile(
     r"\b(?:order|parcel|tracking|shipment|consignment|booking|ticket|case|reference|ref|invoice|"
     r"receipt|serial|barcode|bestellung|bestell-?nr|bestelnummer|article|item|product|sku|isbn|"
-    r"ean|voucher|gift card|gift-?card|model|lm)\b[^.!?\n]{0,18}$",
+    r"ean|voucher|gift card|gift-?card|model|lm)\b[^.!?\n\d]{0,18}$",
     re.I,
 )
+"""Before a number, with no other between: of "refund LM-4471203 to 4929 …" the second is none."""
 _CARD_WORDS: Final = re.compile(
     r"\b(?:cards?|visa|master ?card|amex|american express|maestro|debit|credit|pan|kreditkarte|"
     r"creditcard|karte|tarjeta|carte|carta|cart[ãa]o|kaart|kort|karta)\b",
@@ -101,7 +102,7 @@ def find_ibans(text: str) -> Iterator[Entity]:
 
 def _valid_iban(value: str) -> bool:
     shape = _iban_shapes().get(value[:2])
-    if shape is None or not re.match(shape, value):
+    if shape is None or not re.fullmatch(shape, value):
         return False
     moved = value[4:] + value[:4]
     return int("".join(str(int(c, 36)) for c in moved)) % 97 == 1

@@ -154,7 +154,8 @@ def find_secrets(text: str) -> Iterator[Entity]:
     for pattern in _SECRETS:
         for match in pattern.finditer(text):
             group = 1 if pattern.groups else 0
-            yield Entity("secret", *match.span(group), match[group], None)
+            if _EMAIL.fullmatch(match[group]) is None:  # "a new password to me@…" is an address
+                yield Entity("secret", *match.span(group), match[group], None)
 
 
 def _is_year_or_date(code: str) -> bool:

@@ -13,7 +13,8 @@ from typing import Final
 from chatbot.types import Entity
 
 _DOOR: Final = (
-    r"(?:flat|apartment|apt\.?|unit|suite|room|studio|floor|wohnung|appartement|#)\s?\w{1,5}"
+    r"(?:flat|apartment|apt\.?|unit|suite|room|studio|floor|wohnung|appartement|#)\s?"
+    r"(?:\d{1,4}[a-z]?|[a-z]\d{0,3})\b"
 )
 _FLAT: Final = rf"(?:{_DOOR},?\s)?"
 _HOUSE: Final = r"\d{1,5}\s?[A-Za-z]?(?:[-/]\d{1,4}[A-Za-z]?)?"
@@ -27,7 +28,8 @@ _CODE: Final = (
 _TAIL: Final = (  # "…, Apt 6, Boulder, CO 80304" or "…, Exmouth."
     rf"(?:,?\s(?i:{_DOOR})\b)?"
     rf"(?:,?\s(?:[A-Z][\w'’-]{{1,24}}[,\s]{{0,2}}){{0,4}}{_CODE}\b"
-    rf"|,\s(?!(?:Please|Thanks|Thank|Not|And|But|Or|My|The|It|I)\b){_TOWN}(?=[.,;!?]|\s{{0,3}}(?:$|\n)))?"
+    rf"|,\s(?!(?:Please|Thanks|Thank|Not|And|But|Or|My|The|It|I)\b){_TOWN}"
+    r"(?=[.,;!?]|\s{0,3}(?:$|\n)|\s(?:please|pls|thanks|thx|bitte|instead|now)\b))?"
 )
 _AFTER: Final = (  # the continent's order: "…, 3º B, 28012 Madrid", "…, 31-047 Kraków"
     rf"(?:,\s\d{{1,2}}[ºª°]\s?[A-Za-z]{{0,4}}\.?)?"
@@ -88,7 +90,8 @@ _ADDRESSES: Final = (
 )
 _ADDRESS_NOISE: Final = re.compile(
     r"\b(?:days?|weeks?|months?|years?|hours?|minutes?|mins|miles|km|metres|litres?|percent|pounds|"
-    r"euros?|pairs?|of|the|and|on|in|is|for|from|to)\b",
+    r"euros?|pairs?|of|the|and|on|in|is|for|from|to|do|does|you|your|we|can|have|are|there|any|"
+    r"what|where|which|season|person|mile (?:walk|trail|hike|way))\b",
     re.I,
 )
 _POSTCODES: Final = (

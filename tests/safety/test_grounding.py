@@ -5,7 +5,9 @@ from __future__ import annotations
 import pytest
 
 from chatbot.safety.gate import Candidate, Check
-from chatbot.safety.grounding import GroundingCheck, GroundingChecker, load_grounding
+from chatbot.safety.grounding import GroundingCheck, GroundingChecker, load_grounding, verbatim
+from chatbot.safety.grounding_claim import Claim
+from chatbot.safety.grounding_units import read_passage
 from chatbot.types import Passage, ReasonCode, SentenceKind
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 
@@ -180,3 +182,20 @@ def test_a_person_may_say_what_no_passage_says(check: Check) -> None:
 def test_a_claim_without_passages_is_unsupported(check: Check) -> None:
     (reason,) = check.run(Candidate("You have 60 days.")).reasons
     assert reason.code is ReasonCode.UNSUPPORTED_CLAIM
+
+
+@pytest.mark.parametrize(
+    ("quote", "same"),
+    [
+        ("Country Germany – Standard: €4.95; Express: €11.95.", True),
+        ("Country Germany: Standard €4.95; Express €11.95", True),
+        ("Country Germany – Express: €11.95.", True),
+        ("Country Germany – Express: €6.95.", False),
+        ("Country Spain – Express: €11.95.", False),
+    ],
+)
+def test_a_quoted_row_is_its_row_however_its_cells_are_set_apart(quote, same):
+    table = "| Country | Standard | Express |\n|---|---|---|\n| Germany | €4.95 | €11.95 |\n"
+    table += "| Spain | €6.95 | not offered |\n"
+    row = Passage("a", "0" * 12, "a#0", "Delivery", "", "", table, 0.9)
+    assert verbatim(Claim.of(quote), read_passage(row)) is same

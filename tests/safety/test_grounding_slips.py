@@ -2,7 +2,14 @@ from __future__ import annotations
 
 import pytest
 
-from chatbot.safety.grounding_slips import dropped_conditions, echoed, without_opening
+from chatbot.safety.grounding_slips import (
+    dropped_conditions,
+    echoed,
+    invented_rates,
+    misnamed,
+    slip,
+    without_opening,
+)
 from chatbot.types import Passage
 
 
@@ -31,6 +38,30 @@ def test_a_condition_that_was_left_out_is_found():
     assert not dropped_conditions(claim[:-1] + ", for credit only.", [CREDIT])
     assert not dropped_conditions("Other items can be returned within 60 days.", [CREDIT])
     assert not dropped_conditions("Yes.", [CREDIT])
+
+
+def test_a_price_that_was_made_a_rate_is_found():
+    prices = passage("Express delivery to Germany costs €11.95. It takes 1 to 2 working days.")
+    rent = passage("Bringing a tent back late costs £12 or €14 for each day.")
+    assert invented_rates("Express delivery to Germany costs €11.95 a day.", [prices]) == {"day"}
+    assert not invented_rates("Express delivery to Germany costs €11.95.", [prices])
+    assert not invented_rates("A late tent costs £12 per day.", [rent])
+
+
+def test_a_number_of_another_model_is_found():
+    tents = passage("Renting a Tarn 2 costs £36 for 3 nights. Renting a Corrie 4 costs £60.")
+    assert misnamed("Renting a Tarn 3 costs £36.", [tents]) == {"£36"}
+    assert not misnamed("Renting a Tarn 2 costs £36.", [tents])
+    assert not misnamed("Renting a tent costs £36.", [tents])
+    assert not misnamed("Renting a Ridge 1 costs £36.", [tents])  # no sibling: others judge that
+
+
+def test_a_slip_is_told_with_its_words():
+    asked = "What neck size does a men's L jacket have?"
+    found = slip("A men's L jacket has a neck size of 102 to 107 cm.", asked, [CHEST])
+    assert found is not None
+    assert found.words == "neck"
+    assert slip("A men's L jacket fits a chest of 102 to 107 cm.", asked, [CHEST]) is None
 
 
 @pytest.mark.parametrize(

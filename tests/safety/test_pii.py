@@ -21,9 +21,10 @@ from knowledge_base.readers import read_articles
 from knowledge_base.settings import SAMPLE_COMPANY
 
 FOLDER = Path(__file__).parent
-CASES = sorted((*FOLDER.glob("pii_cases*.jsonl"), FOLDER / "data" / "pii_third.jsonl"))
+CASES = sorted((*FOLDER.glob("pii_cases*.jsonl"), *(FOLDER / "data").glob("pii_*.jsonl")))
 """Each written without looking at the recognisers, which were mended after its first run, kind of
-failure by kind of failure. The first run on the third found 0.835 at a precision of 0.921."""
+failure by kind of failure. First runs: third set recall 0.835 at a precision of 0.921, fourth
+(108 values in 99 messages, 72 messages without any) 0.926 at 0.980, without a false alarm."""
 TITLE = re.compile(r"^(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.? ")
 ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
 
@@ -128,10 +129,21 @@ def test_each_way_to_give_personal_data_is_found(text: str, label: str, expected
         "our dog's name is Biscuit",
         "10 Trail Running shoes, size 9",
         "my customer number is 7781 022",
+        "Waist 94-100, hips 98-104",
+        "10 Do you offer street parking?",
+        "the 10 Mile Walk in the guide",
+        "Temperature range -10 to 45, EN 13537 comfort 2",
+        "Registered to EN 343:2019, UPF 50, 5V/2A",
     ],
 )
 def test_what_only_looks_like_it_is_left_alone(text: str) -> None:
     assert found(text) == set()
+
+
+def test_an_address_after_the_word_password_is_an_email_not_a_secret() -> None:
+    text = "can you send a new password to t.moura@example.org"
+    assert found(text) == {("email", "t.moura@example.org")}
+    assert found("my password is river_88!") == {("secret", "river_88!")}
 
 
 def test_messages_without_personal_data_raise_no_false_alarm() -> None:

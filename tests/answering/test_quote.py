@@ -1,0 +1,69 @@
+"""Which of the passages' own words are quoted, and how they look."""
+
+from __future__ import annotations
+
+from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
+from chatbot.types import Passage, Sentence, SentenceKind
+from tests.support.desk import WordEncoder
+
+TABLE = """| Country | Standard | Express |
+|---|---|---|
+| Germany | €4.95 | €11.95 |
+| Spain | €6.95 | not offered |
+"""
+GERMANY, SPAIN = (
+    "Country Germany: Standard €4.95; Express €11.95",
+    "Country Spain: Standard €6.95; Express not offered",
+)
+
+
+def passage(text: str, *units: tuple[str, float]) -> Passage:
+    return Passage("a", "0" * 12, "a#0", "Delivery", "", "", text, 0.9, units=units)
+
+
+def quoted(*passages: Passage) -> list[str]:
+    return [quote.text for quote in best_quotes("question", passages, WordEncoder())]
+
+
+def test_a_table_row_is_quoted_as_a_person_would_like_to_read_it():
+    found = quoted(passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.1)))
+    assert found == ["Country Germany – Standard: €4.95; Express: €11.95."]
+
+
+def test_a_second_unit_is_quoted_where_it_is_nearly_as_likely():
+    assert len(quoted(passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.5)))) == 2
+    assert len(quoted(passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.2)))) == 1
+
+
+def test_a_unit_that_points_back_brings_the_one_before_it():
+    text = "Gas cannot be sent by air. However, it can be collected in every store."
+    first, second = text.split(". ")
+    found = quoted(passage(text, (f"{first}.", 0.1), (second, 0.9)))
+    assert found == [f"{first}.", second]
+
+
+def test_what_was_said_is_not_said_again():
+    said = "Standard delivery to Germany costs €4.95 and express €11.95."
+    quotes = [Sentence(text, SentenceKind.CLAIM, (1,)) for text in (GERMANY, SPAIN)]
+    assert [quote.text for quote in unsaid(quotes, [said], WordEncoder())] == [SPAIN]
+    assert unsaid(quotes, [], WordEncoder()) == tuple(quotes)
+
+
+def test_of_a_row_only_the_cells_are_added_that_were_not_said():
+    said = "Standard delivery to Germany costs €4.95."
+    (row,) = best_quotes("question", [passage(TABLE, (GERMANY, 0.9))], WordEncoder())
+    assert [quote.text for quote in unsaid([row], [said], WordEncoder())] == [
+        "Country Germany – Express: €11.95."
+    ]
+
+
+def test_steps_stand_on_lines_of_their_own():
+    steps, other = (
+        "1. Open My orders.\n2. Choose Return.",
+        Sentence("Then wait.", SentenceKind.CLAIM),
+    )
+    assert is_numbered_list(steps)
+    assert not is_numbered_list("1. Open My orders.")
+    assert apart_from_lists(Sentence(steps, SentenceKind.CLAIM), "Like this:").separator == "\n"
+    assert apart_from_lists(other, f"Like this:\n{steps}").separator == "\n"
+    assert apart_from_lists(other, "Like this.").separator == " "
