@@ -26,6 +26,9 @@ def app() -> FastAPI:
     """The factory that each uvicorn worker calls; settings come from the environment."""
     from chatbot.loading import load_desk
     from chatbot.web.app import create_app
+    from knowledge_base.mapped import hold_little_memory
+
+    hold_little_memory()
 
     settings = load_settings()
     _quiet(settings)
@@ -69,9 +72,21 @@ def main() -> int:
 
 def _prepare(settings: Settings, address: str) -> None:
     """Everything that must exist before a worker starts, once, with a line for each step."""
-    from chatbot.prepare import prepare
+    from chatbot.company import load_company
+    from chatbot.first_start import is_first, prepare_apart
+    from chatbot.prepare import check_room, prepare
 
-    prepared = asyncio.run(prepare(settings, say=lambda text: print(f"  {text}", flush=True)))
+    load_company(settings.company)
+    check_room(settings)
+    first = is_first(settings)
+    if first:
+        prepare_apart()  # says what it does, so that below nothing is said twice
+
+    def say(text: str) -> None:
+        if not first:
+            print(f"  {text}", flush=True)
+
+    prepared = asyncio.run(prepare(settings, say))
     print(f"\n{prepared.company} is served at")
     print(f"  {address}/               the demo shop with the widget")
     print(f"  {address}/console        review queue and conversations")

@@ -72,7 +72,7 @@ def init(directory: Path) -> None:
 
 @app.command()
 def moderate(
-    text: Annotated[str, typer.Argument(help="a text, or - for one per input line")],
+    text: Annotated[str, typer.Argument(help="a text; a file or - for one per line")],
     as_json: Annotated[bool, typer.Option("--json")] = False,
     side: Annotated[Side, typer.Option("--as", help="whose words")] = Side.BOT,
     policy: Annotated[
@@ -81,17 +81,18 @@ def moderate(
     data_dir: DataDir = None,
 ) -> None:
     """Safety scores of a text, or one JSON line per input line; what another policy changes."""
+    from chatbot.safety.comparison import compare_command, lines_of
     from chatbot.safety.moderation import load_moderator, moderate_command
 
     settings = load_settings(data_dir=data_dir)
-    if text == "-":
-        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+    lines = lines_of(text)
     if policy is not None:
-        from chatbot.safety.comparison import compare_command
-
-        compare_command(settings, policy, text, side=side, as_json=as_json, write=typer.echo)
+        compare_command(
+            settings, policy, text, side=side, as_json=as_json, write=typer.echo, lines=lines
+        )
         return
-    moderate_command(load_moderator(settings), text, side=side, as_json=as_json)
+    text = text if lines is None else "-"
+    moderate_command(load_moderator(settings), text, side=side, as_json=as_json, lines=lines)
 
 
 @keys_app.command("create")

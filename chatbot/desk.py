@@ -49,6 +49,7 @@ if TYPE_CHECKING:
     from chatbot.safety.policy import Policy
     from chatbot.safety.screen import Screen
     from knowledge_base.curated import CuratedAnswer
+    from knowledge_base.warming import Warming
 
 DERIVED = ("url", "units")
 """What a stored passage holds beyond what makes it."""
@@ -74,6 +75,7 @@ class Desk:
     moderator: Moderator
     stage_deadline_s: float = 20.0
     passage_guard: PassageGuard | None = None
+    warming: Warming | None = None
 
     # The stages of a turn
 
@@ -283,5 +285,7 @@ class Desk:
         }
 
     async def close(self) -> None:
+        if self.warming is not None:
+            self.warming.stop()
         await self.engine.close()
         self.workers.close()

@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 from chatbot.answering.composer import Composer
+from chatbot.answering.live import LiveEngine
 from chatbot.answering.prompt import instructions
 from chatbot.answering.trial_engine import TrialEngine
 from chatbot.company import load_company
@@ -21,18 +25,36 @@ from chatbot.safety.gate import Gate
 from chatbot.safety.grounding import GroundingCheck, load_grounding
 from chatbot.safety.moderation import load_moderator
 from chatbot.safety.passages import PassageGuard
+from chatbot.safety.pii_national import load_recognisers
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
 from chatbot.settings import Settings
 from chatbot.workers import Workers
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.mapped import give_back_memory
 from knowledge_base.opening import open_retriever
 from knowledge_base.quiet import quiet_libraries
+from knowledge_base.warming import Warming
 
 
 def load_desk(settings: Settings) -> Desk:
     """Loads every model. Takes seconds (a minute on the first start). Raises SetupError."""
     quiet_libraries()
+    load_recognisers()  # hides libraries while it imports, so not beside other imports
+    with ThreadPoolExecutor(1) as beside:
+        engine = beside.submit(TrialEngine.from_settings, settings)
+        try:
+            desk = _load(settings, engine.result)
+            give_back_memory()
+            return desk
+        except BaseException:
+            if engine.exception() is None:
+                asyncio.run(engine.result().close())
+            raise
+
+
+def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngine]) -> Desk:
+    """``engine_loaded`` waits for what is loaded meanwhile, in a process of its own as a rule."""
     company = load_company(settings.company)
     routes_file = _company_file(settings.company, "routes.toml")
     policy_file = _company_file(settings.company, "policy.toml")
@@ -46,7 +68,8 @@ def load_desk(settings: Settings) -> Desk:
     router = RouterModel.load(encoder=files)
     own_names = (company.name, company.bot_name)
     grounding = load_grounding(encoder, files, own_names)
-    engine = TrialEngine.from_settings(settings)
+    retriever = open_retriever(settings, encoder)
+    engine = engine_loaded()
     canary = new_canary()
     company_entities = CompanyEntities.load(
         settings.company / "entities.toml", (company.language, "en")
@@ -78,7 +101,7 @@ def load_desk(settings: Settings) -> Desk:
         screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language, heads),
         passage_guard=PassageGuard(heads, encoder),
         policy=policy,
-        retriever=open_retriever(settings, encoder),
+        retriever=retriever,
         engine=engine,
         composer=Composer(
             engine, company.name, settings.max_new_tokens, settings.turn_deadline_s, canary
@@ -87,6 +110,7 @@ def load_desk(settings: Settings) -> Desk:
         grounding=grounding,
         moderator=moderator,
         stage_deadline_s=settings.stage_deadline_s,
+        warming=Warming.started(retriever),
     )
 
 

@@ -36,15 +36,9 @@ class Prepared:
 async def prepare(settings: Settings, say: Callable[[str], None] = lambda text: None) -> Prepared:
     """Raises SetupError in one line for whatever stands in the way."""
     company = load_company(settings.company)
-    _check_room(settings)
+    check_room(settings)
     migrate(settings.resolved_database_url, settings.data_dir)
-    quiet_libraries()
-    if settings.engine != "openai":
-        say("answer model")
-        prepare_engine(settings)
-    say("toxicity checkpoint")
-    prepare_toxicity(settings)
-    _knowledge(settings, say)
+    prepare_models(settings, say)
     secret = settings.secret_key.get_secret_value() if settings.secret_key else None
     database = Database(settings.resolved_database_url)
     try:
@@ -57,7 +51,19 @@ async def prepare(settings: Settings, say: Callable[[str], None] = lambda text: 
     return Prepared(company.name, admin_key)
 
 
-def _check_room(settings: Settings) -> None:
+def prepare_models(settings: Settings, say: Callable[[str], None]) -> None:
+    """Answer model, toxicity checkpoint and the first snapshot. Raises SetupError."""
+    quiet_libraries()
+    if settings.engine != "openai":
+        say("answer model")
+        prepare_engine(settings)
+    say("toxicity checkpoint")
+    prepare_toxicity(settings)
+    _knowledge(settings, say)
+
+
+def check_room(settings: Settings) -> None:
+    """Raises SetupError if the data directory cannot be written or its disk is full."""
     try:
         settings.data_dir.mkdir(parents=True, exist_ok=True)
         probe = settings.data_dir / ".writable"

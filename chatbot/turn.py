@@ -42,7 +42,8 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
             yield step
         return
 
-    queries = search_queries([(m.role, m.text) for m in request.history], screening.redacted)
+    history = [(m.role, m.text) for m in request.history]
+    queries = await desk.workers.run(search_queries, history, screening.redacted, desk.encoder)
     found = await desk.retrieve(queries, PASSAGES, request.audiences, locale=request.locale)
     passages = tuple(found)
     if not passages and route.action is Action.ALWAYS_REVIEW and not request.always_compose:

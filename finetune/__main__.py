@@ -62,8 +62,11 @@ EVALUATIONS = {
 }
 
 
-def _register(target: typer.Typer, commands: dict[str, tuple[str, str]]) -> None:
+def _register(target: typer.Typer, commands: dict[str, tuple[str, str]], asked: str) -> None:
+    """Only what is asked for is imported, so that a rollback takes no trainer; all for --help."""
     for name, (module, function) in commands.items():
+        if asked in commands and name != asked:
+            continue
         command: Callable[..., Any] = getattr(import_module(module), function)
         target.command(name)(command)
 
@@ -72,13 +75,14 @@ def _register(target: typer.Typer, commands: dict[str, tuple[str, str]]) -> None
 def evaluate_retrieval_command(
     data: Annotated[Path, typer.Option(help='JSONL {"question", "articles", "history"?}.')],
     snapshot: Annotated[str | None, typer.Option(help="Default: the serving one.")] = None,
+    compare: Annotated[bool, typer.Option(help="Also dense, BM25 and rank fusion.")] = False,
     report: Report = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Recall, MRR and nDCG against a snapshot, the relevance floor off."""
     from chatbot.settings import load_settings
-    from finetune import retrieval_eval
+    from finetune import retrieval_baselines, retrieval_eval
     from knowledge_base.opening import open_retriever
     from knowledge_base.quiet import quiet_libraries
 
@@ -88,7 +92,13 @@ def evaluate_retrieval_command(
     done = retrieval_eval.searched(rows, retriever)
     if report is not None:
         retrieval_eval.report(report, done)
-    _print(retrieval_eval.figures(done), as_json)
+    found: dict[str, Any] = retrieval_eval.figures(done)
+    if compare:
+        others = retrieval_baselines.baselines(retriever)
+        found |= {
+            name: retrieval_eval.evaluate_retrieval(rows, ranker) for name, ranker in others.items()
+        }
+    _print(found, as_json)
 
 
 @evaluate.command("answers")
@@ -133,8 +143,10 @@ def _print(figures: dict[str, Any], as_json: bool) -> None:
 def main() -> None:
     logging.basicConfig(level=logging.WARNING, format="%(levelname)s %(name)s: %(message)s")
     try:
-        _register(app, COMMANDS)
-        _register(evaluate, EVALUATIONS)
+        first, second = [*sys.argv[1:3], "", ""][:2]
+        _register(app, COMMANDS, first)
+        if first not in COMMANDS:
+            _register(evaluate, EVALUATIONS, second)
         app()
     except DeskgateError as error:
         typer.echo(f"error: {error.detail}", err=True)

@@ -16,12 +16,16 @@ class Journal:
         self.file = file
         self.known: dict[int, Judged] = {}
         """Answers of an earlier attempt, by the number of their row."""
-        for line in file.read_bytes().splitlines() if file.exists() else []:
+        written = file.read_bytes() if file.exists() else b""
+        for line in written.splitlines():
             try:
                 content = json.loads(line)
             except ValueError:
                 continue  # cut off by what interrupted it
-            self.known[content.pop("row")] = Judged(**content)
+            number = content.pop("row")
+            self.known[number] = Judged(**content)
+        if written and not written.endswith(b"\n"):
+            file.write_bytes(written + b"\n")
 
     def add(self, row: int, judged: Judged) -> None:
         self.file.parent.mkdir(parents=True, exist_ok=True)

@@ -21,7 +21,7 @@ from chatbot.safety.moderation import Moderator, load_moderator
 from chatbot.settings import Settings
 from finetune.answers_journal import Journal
 from finetune.candidate_compare import Compared, compare
-from finetune.candidate_eval import Evaluation, evaluate_model, rows_digest
+from finetune.candidate_eval import Evaluation, evaluate_model, rows_digest, summary
 from finetune.candidate_report import candidate_report
 from finetune.candidate_rows import Asked, Size, Split, asked
 
@@ -37,6 +37,7 @@ class Judgement:
     candidate: Evaluation
     serving: Evaluation
     report: Path
+    base: Evaluation | None = None
 
     @property
     def worse(self) -> list[Compared]:
@@ -49,8 +50,13 @@ class Judgement:
             "rows_digest": self.candidate.rows_digest,
             "may_be_promoted": not self.worse,
             "figures": [one.as_json() for one in self.compared],
+            "models": self._summaries(),
             "report": str(self.report),
         }
+
+    def _summaries(self) -> dict[str, Any]:
+        models = {"base": self.base, "serving": self.serving, "candidate": self.candidate}
+        return {name: summary(model) for name, model in models.items() if model is not None}
 
 
 def judge_candidate(
@@ -86,7 +92,7 @@ def judge_candidate(
     candidate_report(
         page, compared, base=untuned, serving=serving, candidate=candidate, adapter=adapter
     )
-    return Judgement(tuple(compared), candidate, serving, page)
+    return Judgement(tuple(compared), candidate, serving, page, untuned)
 
 
 class _Models:

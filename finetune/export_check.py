@@ -72,8 +72,9 @@ def _reference(base: Path, adapter: Path | None) -> Engine:
 def _exported(base: Path, file: Path, form: str) -> Engine:
     from transformers import AutoTokenizer
 
-    from chatbot.answering.openvino_engine import OpenVINOEngine, stop_ids
+    from chatbot.answering.openvino_engine import OpenVINOEngine
     from chatbot.answering.openvino_process import PipelineOptions
+    from chatbot.answering.tokens import stop_ids
 
     tokenizer = AutoTokenizer.from_pretrained(base)
     options = PipelineOptions(exact=True)

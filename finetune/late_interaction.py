@@ -20,7 +20,7 @@ from finetune.reranker_rows import Group
 from finetune.reranker_train import by_length, train, trained
 from knowledge_base.encoder import EncoderFiles
 from knowledge_base.late_interaction import HEAD
-from knowledge_base.lora import stored
+from knowledge_base.lora import adapter_of, read_tensors, stored
 from knowledge_base.reranker import MAX_TOKENS
 
 WORDS, WHOLE, BIAS = 20.0, 10.0, -18.0  # where the factors begin: cosines lie between 0.3 and 0.9
@@ -87,17 +87,39 @@ class LateInteractionModel(nn.Module):
         return self.words * words + self.whole * whole + self.bias
 
 
+def begin_from(model: LateInteractionModel, path: Path) -> None:
+    """Goes on from the tensors of a second stage that was trained before."""
+    tensors = read_tensors(path)
+    adapter = adapter_of(tensors)
+    with torch.no_grad():
+        for name, layer in model.adapted.items():
+            down, up = adapter[name]
+            layer.down.copy_(down)
+            layer.up.copy_(up)
+        head = tensors[HEAD]
+        model.weigh.copy_(head[: -len(model.factors)])
+        for factor, value in zip(model.factors, head[-len(model.factors) :], strict=True):
+            factor.copy_(value)
+
+
 def train_late_interaction(
-    phases: Sequence[Sequence[Group]], files: EncoderFiles, recipe: Recipe, out: Path | None = None
+    phases: Sequence[Sequence[Group]],
+    files: EncoderFiles,
+    recipe: Recipe,
+    begin: Path | None = None,
+    out: Path | None = None,
 ) -> LateInteractionModel:
-    """The second stage; ``out`` is a folder for checkpoints."""
+    """The second stage; ``begin``: the tensors to go on from; ``out``: a folder for checkpoints."""
     torch.manual_seed(recipe.seed)
     model = LateInteractionModel(files, recipe)
+    if begin is not None:
+        begin_from(model, begin)
     factors = {id(factor) for factor in model.factors}
     others = [weight for weight in trained(model) if id(weight) not in factors]
+    factor_rate = FACTOR_RATE if begin is None else recipe.learning_rate
     rates = [
         {"params": others, "lr": recipe.learning_rate},
-        {"params": model.factors, "lr": FACTOR_RATE},
+        {"params": model.factors, "lr": factor_rate},
     ]
     train(model, rates, phases, model, recipe, out)
     return model

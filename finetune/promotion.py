@@ -16,6 +16,7 @@ from typing import Any
 
 from chatbot.access.session import open_keys
 from chatbot.answering.base_model import prepare_base_model
+from chatbot.answering.choice import prepare_engine
 from chatbot.answering.experiment import Experiments
 from chatbot.answering.served import MANIFEST, Alias, AnswerRegistry, check_adapter
 from chatbot.errors import BadInput, Conflict, SetupError
@@ -61,6 +62,8 @@ def promote(
         judgement = judge(adapter)
         if judgement.worse:
             raise Conflict(_refusal(name, judgement))
+    # What a running server would otherwise merge before it can switch.
+    prepare_engine(settings.model_copy(update={"answer_adapter": str(adapter)}))
     if not registry.has(name):
         about = _about(adapter)
         if judgement is not None:

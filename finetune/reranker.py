@@ -35,7 +35,7 @@ from finetune.reranker_measure import (
     reciprocal_ranks,
     trade_off,
 )
-from finetune.reranker_recipe import SECOND, Recipe, digest, phases_of_second, training_groups
+from finetune.reranker_recipe import MORE, SECOND, Recipe, digest, phases_of_second, training_groups
 from finetune.reranker_rows import Judged, judged_rows, sample_retriever, sample_rows
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 from knowledge_base.reranker import (
@@ -68,9 +68,9 @@ def train_reranker(
 ) -> dict[str, Any]:
     """Trains, calibrates, measures on dev, writes all files; returns the figures.
 
-    ``start``: the tensors to begin from, by default the grounding head's. ``second``: the second
-    stage; ``out`` must hold a first one, or the packaged one is copied there. An interrupted run
-    goes on. Raises SetupError for missing data.
+    ``start``: the tensors to begin from, by default the grounding head's, and for the second stage
+    none. ``second``: the second stage; ``out`` must hold a first one, or the packaged one is
+    copied there. An interrupted run goes on. Raises SetupError for missing data.
     """
     from safetensors.torch import save_file
 
@@ -83,7 +83,7 @@ def train_reranker(
     files = second_encoder(encoder.files) if second else encoder.files
     if second and not (out / MANIFEST).exists():
         shutil.copytree(DEFAULT, out, dirs_exist_ok=True)
-    begin = None if second else start or GROUNDING
+    begin = start or (None if second else GROUNDING)
     judged = judged_rows(sample_rows("train"), encoder)
     learned = [one for one in judged if not one.held_out]
     if second:
@@ -93,9 +93,8 @@ def train_reranker(
     groups = [group for phase in phases for group in phase]
     print(f"{sum(len(g.labels) for g in groups)} pairs of {len(groups)} questions", flush=True)
     if second:
-        save_file(
-            train_late_interaction(phases, files, recipe, out).tensors(), out / SECOND_TENSORS
-        )
+        late = train_late_interaction(phases, files, recipe, begin, out)
+        save_file(late.tensors(), out / SECOND_TENSORS)
     else:
         model = train_cross_encoder(groups, files, recipe, begin, out)
         save_file(model.tensors(), out / TENSORS)
@@ -176,7 +175,11 @@ def reranker_command(
     out: Annotated[Path, typer.Option(help="Folder of the trained model.")] = Path("runs/reranker"),
     seed: Annotated[int, typer.Option()] = Recipe.seed,
     start: Annotated[
-        Path | None, typer.Option(help="Folder of a reranker to go on from; default: grounding's.")
+        Path | None,
+        typer.Option(
+            help="Folder of a reranker to go on from; default: grounding's adapter, and with "
+            "--second the encoder as published. With --second the harder questions alone."
+        ),
     ] = None,
     second: Annotated[
         bool, typer.Option("--second", help="Train the second stage, the larger encoder.")
@@ -184,10 +187,11 @@ def reranker_command(
     install: Annotated[bool, typer.Option(help="Serve it from now on.")] = False,
 ) -> None:
     """Train the reranker: does this piece of a passage answer this question?"""
-    if second and start:
-        raise typer.BadParameter("--start is for the first stage only", param_hint="--start")
-    begin = start / TENSORS if start else None
-    recipe = replace(SECOND if second else Recipe(), seed=seed)
+    begin = start / (SECOND_TENSORS if second else TENSORS) if start else None
+    if begin is not None and not begin.is_file():
+        raise typer.BadParameter(f"{begin} does not exist", param_hint="--start")
+    second_recipe = MORE if start else SECOND
+    recipe = replace(second_recipe if second else Recipe(), seed=seed)
     figures = train_reranker(data_root, out, recipe, begin, second=second)
     for name, value in figures["dev_after"].items():
         print(f"{name:24} {figures['dev_before'][name]} -> {value}")

@@ -12,9 +12,9 @@ from numpy.typing import NDArray
 from finetune.reranker_rows import DAY, Judged
 from finetune.retrieval_eval import evaluate_retrieval
 from knowledge_base.query import search_queries
-from knowledge_base.reranker import DEPTH, Reranker, combine, evidence, place_of
+from knowledge_base.ranking import judged_units
+from knowledge_base.reranker import DEPTH, Reranker, combine, evidence
 from knowledge_base.retriever import Retriever
-from knowledge_base.units import units
 
 WEIGHTS = tuple(round(0.05 * step, 2) for step in range(21))
 KEPT = (0.9, 0.93, 0.95, 0.97, 0.99)
@@ -39,8 +39,8 @@ class OnTheDay:
 
     retriever: Retriever
 
-    def rank_articles(self, query: str, k: int = 10) -> list[str]:
-        return self.retriever.rank_articles(query, k, on=DAY)
+    def rank_articles(self, queries: Sequence[str], k: int = 10) -> list[str]:
+        return self.retriever.rank_articles(queries, k, on=DAY)
 
     def silent(self, row: dict[str, Any]) -> bool:
         history = [(turn["role"], turn["text"]) for turn in row["history"]]
@@ -66,12 +66,8 @@ def measured(rows: Sequence[dict[str, Any]], retriever: Retriever) -> dict[str, 
 
 def pairs_of(one: Judged) -> tuple[list[tuple[str, str]], NDArray[np.int64]]:
     """The units that serving judges, as (place, text), and the place of each one's candidate."""
-    parts = [units(chunk.text) or (chunk.text,) for chunk in one.chunks[:DEPTH]]
-    pairs = [
-        (place_of(chunk.title, chunk.heading), unit)
-        for chunk, own in zip(one.chunks, parts, strict=False)
-        for unit in own
-    ]
+    parts = [judged_units(chunk) for chunk in one.chunks[:DEPTH]]
+    pairs = [pair for own in parts for pair in own]
     return pairs, np.repeat(np.arange(len(parts)), [len(own) for own in parts])
 
 
@@ -79,12 +75,13 @@ def candidate_logits(
     judged: Sequence[Judged], reranker: Reranker
 ) -> list[dict[int, tuple[float, ...]]]:
     """For each row, by place, what the networks say of the best unit of each candidate that
-    reaches the last stage: that stage's logit first, then the first stage's."""
+    they all judge: of two stages the larger encoder's logit first, then the cross-encoder's."""
     found = []
     for one in judged:
         pairs, owners = pairs_of(one)
         if reranker.stages == 2:
-            order, logits = reranker.judged_twice(one.query, [evidence(*pair) for pair in pairs])
+            read, order, first = reranker.judged_twice(one.query, [evidence(*p) for p in pairs])
+            logits = np.stack([read[order], first], axis=1)
         else:
             order, logits = np.arange(len(pairs)), reranker.logits(one.query, pairs)[:, None]
         best: dict[int, tuple[float, ...]] = {}

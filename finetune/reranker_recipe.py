@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import random
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from finetune.centres import read_centres
@@ -32,6 +32,8 @@ class Recipe:
     """Of one question in training; serving judges about 60."""
     synthetic: int = 150
     """Invented pages, about five questions each."""
+    newest: int | None = None
+    """Of each help centre, so many of its last questions; None: all."""
     dstc9: int = 700
     pseudo: int = 70
     """Questions made of the train articles, and as many of Login.gov's."""
@@ -40,6 +42,16 @@ class Recipe:
 SECOND = Recipe(
     first_block=4, learning_rate=3e-4, batch=48, units=12, synthetic=60, dstc9=700
 )  # 67,000 units, 40 minutes on two cores
+MORE = replace(
+    SECOND,
+    learning_rate=1.5e-4,
+    sample_rounds=1,
+    centre_rounds=1,
+    newest=56,
+    synthetic=0,
+    dstc9=150,
+)
+"""The second stage goes on from weights that have seen the rest (``--start``): 15 minutes."""
 
 
 def training_groups(
@@ -65,16 +77,24 @@ def training_groups(
 def phases_of_second(
     learned: Sequence[Judged], data_root: Path | None, encoder: TextEncoder, recipe: Recipe
 ) -> list[list[Group]]:
-    """The questions of the help centres twice, the sample company's three times, differently worn;
-    what is further from serving only in the first phase."""
+    """Rounds of the help centres' questions, the sample company's spread over them, differently
+    worn each time; what is further from serving only in the first phase."""
     rng = random.Random(recipe.seed)
-    centres = read_centres()
+    centres = [
+        replace(one, questions=one.questions[-recipe.newest :]) if recipe.newest else one
+        for one in read_centres()
+    ]
     samples = [sample_groups(learned, rng, recipe.units) for _ in range(recipe.sample_rounds)]
-    first, second = (centre_groups(centres, encoder, rng, recipe.units) for _ in range(2))
-    far = synthetic(recipe.synthetic, rng)
+    rounds = [
+        centre_groups(centres, encoder, rng, recipe.units) for _ in range(recipe.centre_rounds)
+    ]
+    far = synthetic(recipe.synthetic, rng) if recipe.synthetic else []
     if data_root is not None:
         far += dstc9(data_root, recipe.dstc9, rng)
-    return [first + samples[0] + samples[1] + far, second + samples[2]]
+    rounds[0] += far
+    for number, sample in enumerate(samples):
+        rounds[number * len(rounds) // len(samples)] += sample
+    return rounds
 
 
 def digest(groups: Sequence[Group]) -> str:

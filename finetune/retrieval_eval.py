@@ -10,7 +10,6 @@ from typing import Any, Protocol
 
 from finetune.report import Section, write_report
 from knowledge_base.query import search_queries
-from knowledge_base.retriever import interleaved
 
 CUTOFFS = (1, 5, 10)
 DEPTH = 10
@@ -19,8 +18,8 @@ DEPTH = 10
 class ArticleRanker(Protocol):
     """What is measured; ``knowledge_base.retriever.Retriever`` is one."""
 
-    def rank_articles(self, query: str, k: int = 10) -> list[str]:
-        """Article ids, best first, without a relevance floor."""
+    def rank_articles(self, queries: Sequence[str], k: int = 10) -> list[str]:
+        """Article ids for ``search_queries``, best first, without a relevance floor."""
         ...
 
 
@@ -60,8 +59,7 @@ def searched(rows: Iterable[Mapping[str, Any]], retriever: ArticleRanker) -> lis
         if not articles:
             continue
         history = [(turn["role"], turn["text"]) for turn in row.get("history") or ()]
-        lists = [retriever.rank_articles(q, DEPTH) for q in search_queries(history, question)]
-        found = interleaved(lists, DEPTH, key=str)
+        found = retriever.rank_articles(search_queries(history, question), DEPTH)
         done.append(Searched(question, frozenset(map(str, articles)), tuple(found)))
     if not done:
         raise ValueError("no row names an article; there is nothing to measure")

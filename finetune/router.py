@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import hashlib
 import json
 import shutil
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import replace
 from importlib.util import find_spec
 from pathlib import Path
@@ -15,11 +14,10 @@ import torch
 
 from chatbot.errors import BadInput, SetupError
 from chatbot.routing import artifact
-from chatbot.routing.model import IntentHead, RouterModel
-from chatbot.routing.neighbours import Index
+from chatbot.routing.model import RouterModel
+from chatbot.routing.tokens import Tokens
 from chatbot.types import Prediction
 from finetune.router_batches import Labels
-from finetune.router_calibrate import Calibration, calibrate
 from finetune.router_card import model_card
 from finetune.router_checks import check_known, check_training
 from finetune.router_config import RouterConfig
@@ -30,20 +28,15 @@ from finetune.router_data import (
     read_rows,
 )
 from finetune.router_export import labelled_records
+from finetune.router_frozen import is_few_shot
+from finetune.router_learn import learn_adapter, learn_frozen
 from finetune.router_metrics import measure
-from finetune.router_noise import find_doubts
 from finetune.router_report import report_page
-from finetune.router_split import hold_out, index_rows
-from finetune.router_train import Trained, Trainer
-from knowledge_base.batching import Batched
+from finetune.router_train import Report
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.torch_forward import TorchForward
 
 ENTITIES_ALONE = "message"  # the one intent of a router trained on entities without intents
-SMALL_ROWS = 3000  # below it the held-out rows are learnt too, in a second run: it takes minutes
 PREDICT_ROWS = 256  # rows a call while measuring: bounds memory
-
-Report = Callable[[str], None]
 
 
 def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]:
@@ -59,94 +52,57 @@ def train_router(config: RouterConfig, report: Report = print) -> dict[str, Any]
     if not data.intents:
         named = tuple(replace(row, intents=(ENTITIES_ALONE,)) for row in data.rows)
         data = replace(data, rows=named, multi_label=False)
-    train, dev = data.rows, _eval_rows(config, data)
-    if config.eval is None:
-        train, dev = hold_out(train, config.dev_share, config.seed)
-        report(f"no --eval: {len(dev)} rows held out for early stopping and calibration")
-    if config.add is not None:
-        train = (*train, *_added(config.add, data, report))
+    dev = _eval_rows(config, data)
+    added = () if config.add is None else _added(config.add, data, report)
     for line in data.skipped:
         report(f"skipped {line}")
+    rows = (*data.rows, *added)
     labels = Labels(
         data.intents,
-        any(r.out_of_scope for r in train),
+        any(r.out_of_scope for r in rows),
         data.entity_labels,
         data.multi_label,
     )
-    report(
-        f"{len(train)} training and {len(dev)} dev rows, {len(labels.intents)} intents, "
-        f"{len(labels.entities)} entity labels"
-    )
-    checkpoint = config.out.parent / f".{config.out.name}.training" / "state.pt"
-    trainer = Trainer(
-        config, train=train, dev=dev, labels=labels, checkpoint=checkpoint, report=report
-    )
-    unreadable = [
-        f"row {r.number}: nothing in it that the encoder's vocabulary knows"
-        for r in train
-        if not any(trainer.tokens.readable(w) for w in trainer.tokens.windows([r.text]))
-    ]
+    report(f"{len(rows)} rows, {len(labels.intents)} intents, {len(labels.entities)} entity labels")
+    unreadable = _unreadable(config, rows)
     for line in unreadable:
         report(line)
-    doubts = find_doubts(train, trainer.frozen, multi_label=labels.multi_label, seed=config.seed)
-    trained = trainer.run()
-    index = _index(trainer, train)
-    calibration = calibrate(
-        trainer.outputs(dev),
-        dev,
-        index,
-        multi_label=labels.multi_label,
-        learned_scope=labels.learned_scope,
-        reject_share=config.reject_share,
-    )
-    manifest = _manifest(config, data, labels, calibration)
-    held_out: list[Prediction] = []
-    if len(train) < SMALL_ROWS and config.eval is None:
-        # before the held-out rows are learnt: figures on learnt rows would say nothing
-        held_out = predict_rows(_in_memory(trainer, manifest, index), dev)
-        report("a small file: trained once more with the held-out rows among them")
-        train = (*train, *dev)
-        trainer = Trainer(
-            config,
-            train=train,
-            dev=dev,
-            labels=labels,
-            checkpoint=checkpoint.with_name("all.pt"),
-            report=report,
-        )
-        trained = trainer.run()
-        index = _index(trainer, train)
+    checkpoint = config.out.parent / f".{config.out.name}.training" / "state.pt"
+    if is_few_shot(config, rows, labels):
+        report(f"under {config.few_shot_rows} rows an intent: the encoder stays as it is")
+        learnt = learn_frozen(config, rows, dev, labels)
+    else:
+        learnt = learn_adapter(config, data.rows, added, dev, labels, checkpoint, report)
     metrics: dict[str, Any] = {
-        "epochs": list(trained.history),
-        "scope_trade_off": calibration.curve,
-        "train_rows": len(train),
-        "dev_rows": len(dev),
-        "frozen_accuracy": doubts.accuracy,
-        "look_mislabelled": [doubt.as_json() for doubt in doubts.rows],
+        "epochs": list(learnt.history),
+        "scope_trade_off": learnt.calibration.curve,
+        "train_rows": len(learnt.train),
+        "dev_rows": len(learnt.dev),
+        "frozen_accuracy": learnt.doubts.accuracy,
+        "look_mislabelled": [doubt.as_json() for doubt in learnt.doubts.rows],
         "notes": [*data.skipped, *unreadable],
     }
 
     def documents(directory: Path) -> dict[str, str]:
         model = RouterModel.load(directory, EncoderFiles(config.encoder))
-        predictions = held_out or predict_rows(model, dev)
-        metrics["dev"] = measure(dev, predictions, multi_label=labels.multi_label)
+        dev, several = learnt.dev, labels.multi_label
+        predictions = learnt.held_out or predict_rows(model, dev)
+        figures = measure(dev, predictions, multi_label=several)
+        metrics["dev"] = figures | {"ece_cross_fitted": learnt.calibration.ece}
         return {
-            "report.html": report_page(dev, predictions, metrics, multi_label=labels.multi_label),
+            "report.html": report_page(dev, predictions, metrics, multi_label=several),
             "metrics.json": json.dumps(metrics, indent=1, ensure_ascii=False) + "\n",
-            "card.md": model_card(config, manifest, metrics),
+            "card.md": model_card(config, learnt.manifest, metrics),
         }
 
-    artifact.write_router(
-        config.out,
-        manifest,
-        {
-            artifact.ADAPTER: get_peft_model_state_dict(trained.network.encoder),
-            artifact.HEADS: _heads(trained),
-            artifact.INDEX: {"vectors": torch.from_numpy(index.vectors)},
-        },
-        index.examples,
-        documents,
-    )
+    state = learnt.network.state_dict()
+    tensors: dict[str, dict[str, Any]] = {
+        artifact.HEADS: {k: v for k, v in state.items() if not k.startswith("encoder.")},
+        artifact.INDEX: {"vectors": torch.from_numpy(learnt.index.vectors)},
+    }
+    if learnt.manifest.lora_rank:
+        tensors[artifact.ADAPTER] = get_peft_model_state_dict(learnt.network.encoder)
+    artifact.write_router(config.out, learnt.manifest, tensors, learnt.index.examples, documents)
     shutil.rmtree(checkpoint.parent, ignore_errors=True)
     return metrics
 
@@ -163,20 +119,14 @@ def evaluate_router(model_dir: Path, data: Path) -> dict[str, float | int | None
     return measure(rows.rows, predict_rows(model, rows.rows), multi_label=manifest.multi_label)
 
 
-def _index(trainer: Trainer, train: Sequence[RouterRow]) -> Index:
-    rows = index_rows(train, trainer.config.index_per_intent, trainer.config.seed)
-    return Index(
-        trainer.outputs(rows).vectors,
-        tuple((r.text, r.intents) for r in rows),
-        trainer.labels.intents,
-    )
-
-
-def _in_memory(trainer: Trainer, manifest: artifact.Manifest, index: Index) -> RouterModel:
-    network = Batched(TorchForward(trainer.network))
-    weight, bias = (value.detach().numpy() for value in trainer.network.intent.parameters())
-    head = IntentHead.of(weight, bias, manifest.scale)
-    return RouterModel(manifest, network, head, trainer.tokens, index)
+def _unreadable(config: RouterConfig, rows: Sequence[RouterRow]) -> list[str]:
+    """A line for each row that says nothing to the encoder."""
+    tokens = Tokens(EncoderFiles(config.encoder))
+    return [
+        f"row {row.number}: nothing in it that the encoder's vocabulary knows"
+        for row, windows in zip(rows, tokens.of_each([r.text for r in rows]), strict=True)
+        if not any(tokens.readable(window) for window in windows)
+    ]
 
 
 def _added(path: Path, data: RouterData, report: Report) -> tuple[RouterRow, ...]:
@@ -214,33 +164,3 @@ def _eval_rows(config: RouterConfig, data: RouterData) -> tuple[RouterRow, ...]:
     if all(row.out_of_scope for row in found.rows):
         raise BadInput(f"{config.eval}: every row is out of scope; calibration needs others too")
     return found.rows
-
-
-def _manifest(
-    config: RouterConfig, data: RouterData, labels: Labels, found: Calibration
-) -> artifact.Manifest:
-    return artifact.Manifest(
-        format=artifact.FORMAT,
-        encoder=config.encoder,
-        encoder_digest=EncoderFiles(config.encoder).digest,
-        intents=labels.intents,
-        multi_label=labels.multi_label,
-        learned_scope=labels.learned_scope,
-        entity_labels=labels.entities,
-        lora_rank=config.lora_rank,
-        lora_alpha=2 * config.lora_rank,
-        scale=config.scale,
-        temperature=found.confidence.temperature,
-        shift=found.confidence.shift,
-        neighbour_share=found.confidence.neighbour_share,
-        scope=found.scope,
-        bands=found.bands,
-        seed=config.seed,
-        train_sha256=hashlib.sha256(config.train.read_bytes()).hexdigest(),
-        rows=len(data.rows),
-    )
-
-
-def _heads(trained: Trained) -> dict[str, Any]:
-    state = trained.network.state_dict()
-    return {name: value for name, value in state.items() if not name.startswith("encoder.")}

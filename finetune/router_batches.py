@@ -51,7 +51,9 @@ def tensors(
 ) -> Batch:
     """One batch; ``windows`` are those of each row."""
     flat = [(place, window) for place, mine in enumerate(windows) for window in mine]
-    ids, mask = tokens.arrays([window for _, window in flat])
+    longest = max(len(window.ids) for _, window in flat)
+    # serving pads to few widths, which training would pay for in every step
+    ids, mask = (a[:, :longest] for a in tokens.arrays([window for _, window in flat]))
     tags = None
     if labels.entities:
         tags = torch.full(ids.shape, IGNORED, dtype=torch.long)

@@ -26,6 +26,7 @@ NAMES = {
     "oos_auroc": "out-of-scope AUROC",
     "oos_recall": "out-of-scope recall",
     "ece": "expected calibration error",
+    "ece_cross_fitted": "the same, each row judged by a calibration on the others",
     "entity_f1": "entity F1, exact spans",
     "n": "rows",
 }
@@ -42,9 +43,14 @@ def model_card(config: RouterConfig, manifest: Manifest, metrics: dict[str, Any]
     recipe = ", ".join(f"{key} = {value}" for key, value in changed.items()) or "the defaults"
     notes = config.train.with_name("SOURCES.md")
     sources = notes.read_text(encoding="utf-8") if notes.is_file() else ""
+    form = (
+        f"LoRA adapter (rank {manifest.lora_rank}, every linear layer) and two heads"
+        if manifest.lora_rank
+        else "Logistic regression"
+    )
     return f"""# Router
 
-LoRA adapter (rank {manifest.lora_rank}, every linear layer) and two heads on
+{form} on
 {manifest.encoder} ({manifest.encoder_digest}): {len(manifest.intents)} intents,
 {len(manifest.entity_labels)} entity labels. Stored as fp16 safetensors.
 

@@ -31,8 +31,7 @@ class RouterConfig(BaseModel):
 
     lora_rank: int = Field(default=16, ge=1, le=64)  # 1.3 MB of fp16 on MiniLM
     learning_rate: float = Field(default=1e-3, gt=0)
-    few_shot_learning_rate: float = Field(default=3e-4, gt=0)
-    few_shot_rows: int = Field(default=20, ge=0)  # an intent; below it the rate above is taken
+    few_shot_rows: int = Field(default=40, ge=0)  # an intent; below it the encoder stays as it is
     head_learning_rate: float = Field(default=5e-3, gt=0)
     average_decay: float = Field(default=0.998, ge=0, lt=1)  # of the weights that are kept
     epochs: int = Field(default=6, ge=1)

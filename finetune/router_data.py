@@ -6,16 +6,15 @@ optional ``entities`` [{"start","end","label"}] in characters of ``text``.
 
 from __future__ import annotations
 
-import csv
-import json
 import re
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
 from chatbot.errors import BadInput
+from finetune.router_records import UNREADABLE, records
 
 OUT_OF_SCOPE = "out_of_scope"
 MAX_REPORTED = 20  # problems shown at once; a person mends these and runs again
@@ -71,21 +70,21 @@ def read_rows(path: Path, *, skip_bad_rows: bool = False, judge_spans: bool = Tr
     all the same. Without ``judge_spans`` spans may overlap and cut words: a file that is only
     measured against is taken as it is.
     """
-    return parse_rows(path, _records(path), skip_bad_rows=skip_bad_rows, judge_spans=judge_spans)
+    return parse_rows(path, records(path), skip_bad_rows=skip_bad_rows, judge_spans=judge_spans)
 
 
 def parse_rows(
     path: Path,
-    records: Iterable[tuple[int, dict[str, Any]]],
+    numbered: Iterable[tuple[int, dict[str, Any]]],
     *,
     skip_bad_rows: bool = False,
     judge_spans: bool = True,
 ) -> RouterData:
-    """As ``read_rows``, for numbered records of ``path``."""
+    """As ``read_rows``, for ``numbered`` records of ``path``."""
     problems: list[tuple[int, str]] = []
     rows: list[RouterRow] = []
     multi_label = False
-    for number, record in records:
+    for number, record in numbered:
         try:
             row = _row(number, record)
             if judge_spans:
@@ -109,48 +108,9 @@ def parse_rows(
     return RouterData(kept, multi_label, skipped)
 
 
-def _records(path: Path) -> Iterator[tuple[int, dict[str, Any]]]:
-    if not path.is_file():
-        raise BadInput(f"{path}: no such file")
-    try:
-        content = path.read_text(encoding="utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise BadInput(f"{path}: not UTF-8 at byte {error.start}; save it as UTF-8") from None
-    if path.suffix == ".csv":
-        yield from _csv_records(path, content)
-        return
-    for number, line in enumerate(content.split("\n"), start=1):
-        if line.strip():
-            try:
-                record = json.loads(line)
-            except json.JSONDecodeError as error:
-                record = {"": f"not JSON ({error.msg} at column {error.colno})"}
-            yield number, record if isinstance(record, dict) else {"": "not a JSON object"}
-
-
-def _csv_records(path: Path, content: str) -> Iterator[tuple[int, dict[str, Any]]]:
-    reader = csv.DictReader(content.splitlines(keepends=True))
-    columns = reader.fieldnames or []
-    missing = [c for c in ("text", "intent") if c not in columns]
-    if missing:
-        raise BadInput(
-            f"{path}: column {' and '.join(missing)} missing in row 1; found {', '.join(columns)}"
-        )
-    for number, record in enumerate(reader, start=2):
-        found: dict[str, Any] = {"text": record["text"], "intent": record["intent"]}
-        try:
-            if (record["intent"] or "").lstrip().startswith("["):
-                found["intent"] = json.loads(record["intent"])
-            if (record.get("entities") or "").strip():
-                found["entities"] = json.loads(record["entities"])
-        except json.JSONDecodeError as error:
-            found = {"": f"a list column is not JSON ({error.msg})"}
-        yield number, found
-
-
 def _row(number: int, record: dict[str, Any]) -> RouterRow:
-    if "" in record:
-        raise ValueError(record[""])
+    if UNREADABLE in record:
+        raise ValueError(record[UNREADABLE])
     for key in ("text", "intent"):
         if key not in record:
             raise ValueError(f"{key!r} is missing")

@@ -16,9 +16,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from finetune.router_data import RouterRow
-
-FOLDS = 5
-STRENGTH = 10.0  # inverse regularisation, the best of 1, 10, 30 on BANKING77's dev rows
+from finetune.router_folds import FOLDS, STRENGTH, folds_of
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,13 +75,10 @@ def _of_one(
     seed: int,
 ) -> Doubts:
     from cleanlab.filter import find_label_issues
-    from sklearn.model_selection import StratifiedKFold
 
     places = {name: place for place, name in enumerate(names)}
     labels = np.array([places[rows[i].intents[0]] for i in known])
-    folds = StratifiedKFold(min(FOLDS, int(np.bincount(labels).min())), shuffle=True)
-    folds.random_state = seed
-    chances = _out_of_fold(vectors[known], labels, folds.split(labels, labels), len(names))
+    chances = _out_of_fold(vectors[known], labels, folds_of(labels, seed), len(names))
     issues = find_label_issues(
         labels, chances, return_indices_ranked_by="self_confidence", n_jobs=1
     )

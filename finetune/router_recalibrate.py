@@ -33,8 +33,10 @@ def recalibrate_router(directory: Path, dev_file: Path, reject_share: float) -> 
     if all(row.out_of_scope for row in data.rows):
         raise BadInput(f"{dev_file}: every row is out of scope; calibration needs others too")
     model = RouterModel.load(directory, EncoderFiles(manifest.encoder))
+    outputs = model.outputs([row.text for row in data.rows])
     found = calibrate(
-        model.outputs([row.text for row in data.rows]),
+        outputs.logits,
+        outputs.similarity(model.index),
         data.rows,
         model.index,
         multi_label=manifest.multi_label,
@@ -58,7 +60,8 @@ def recalibrate_router(directory: Path, dev_file: Path, reject_share: float) -> 
     def documents(folder: Path) -> dict[str, str]:
         served = RouterModel.load(folder, EncoderFiles(manifest.encoder))
         predictions = predict_rows(served, data.rows)
-        metrics["dev"] = measure(data.rows, predictions, multi_label=manifest.multi_label)
+        figures = measure(data.rows, predictions, multi_label=manifest.multi_label)
+        metrics["dev"] = figures | {"ece_cross_fitted": found.ece}
         page = report_page(data.rows, predictions, metrics, multi_label=manifest.multi_label)
         return {
             "report.html": page,
@@ -66,7 +69,8 @@ def recalibrate_router(directory: Path, dev_file: Path, reject_share: float) -> 
             "card.md": with_figures(card, fresh, metrics, dev_file.name),
         }
 
-    names = (artifact.ADAPTER, artifact.HEADS, artifact.INDEX)
+    names = [artifact.HEADS, artifact.INDEX]
+    names += [artifact.ADAPTER] if manifest.lora_rank else []
     tensors = {name: load_file(directory / name) for name in names}
     artifact.write_router(directory, fresh, tensors, model.index.examples, documents)
     return metrics

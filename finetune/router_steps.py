@@ -75,6 +75,18 @@ def add_adapter(encoder: Any, rank: int) -> Any:
         return get_peft_model(encoder, config)
 
 
+def optimizer_of(network: nn.Module, adapter_rate: float, head_rate: float) -> torch.optim.AdamW:
+    """Two learning rates: the adapter's, and that of everything outside ``network.encoder``."""
+    trained = [(n.startswith("encoder."), p) for n, p in network.named_parameters()]
+    return torch.optim.AdamW(
+        [
+            {"params": [p for own, p in trained if own and p.requires_grad], "lr": adapter_rate},
+            {"params": [p for own, p in trained if not own], "lr": head_rate},
+        ],
+        weight_decay=0.01,
+    )
+
+
 @torch.no_grad()
 def start_at_means(
     head: nn.Linear, vectors: Tensor, rows: Sequence[RouterRow], labels: Labels

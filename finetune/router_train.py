@@ -18,8 +18,8 @@ from rich.progress import track
 from torch import Tensor
 from torch.nn import functional
 
-from chatbot.routing.model import Outputs, run_network
 from chatbot.routing.network import RouterNetwork
+from chatbot.routing.outputs import Outputs, run_network
 from chatbot.routing.tags import IGNORED, tag_count
 from chatbot.routing.tokens import Tokens
 from finetune.router_batches import Batch, Labels, epoch
@@ -33,6 +33,7 @@ from finetune.router_steps import (
     add_adapter,
     class_weights,
     fast_bfloat16,
+    optimizer_of,
     stalled,
     start_at_means,
 )
@@ -48,7 +49,9 @@ Report = Callable[[str], None]
 
 @dataclass(frozen=True)
 class Trained:
-    """The best epoch's weights, loaded into ``network``."""
+    """Averaged weights, loaded into ``network``: of the last epoch that was planned, or of the
+    best one where training stopped before. A few hundred dev rows cannot tell epochs of a falling
+    rate apart, and the last one is the calmest."""
 
     network: RouterNetwork
     tokens: Tokens
@@ -96,7 +99,7 @@ class Trainer:
         steps = math.ceil(len(self.train) / config.batch_size)
         epochs = min(MAX_EPOCHS, max(config.epochs, math.ceil(config.min_steps / steps)))
         plan = Plan(epochs, steps, config.warmup, 60 * config.time_budget_minutes)
-        optimizer = self._optimizer()
+        optimizer = optimizer_of(self.network, config.learning_rate, config.head_learning_rate)
         schedule = torch.optim.lr_scheduler.LambdaLR(optimizer, plan.rate)
         history: list[dict[str, float]] = []
         best = self._weights()
@@ -108,9 +111,7 @@ class Trainer:
             schedule.load_state_dict(state["schedule"])
             history, best = state["history"], state["best"]
             self.report(f"resuming after epoch {len(history)}")
-        while self.few_shot or not stalled(
-            history, max(config.patience, plan.epochs // PATIENT_SHARE)
-        ):
+        while not stalled(history, max(config.patience, plan.epochs // PATIENT_SHARE)):
             if plan.shorten([h["seconds"] for h in history]):
                 self.report(f"{plan.epochs} epochs fit into {config.time_budget_minutes:g} minutes")
             if len(history) >= plan.epochs:
@@ -120,7 +121,7 @@ class Trainer:
             with self.average.applied():
                 figures = self._dev_figures()
                 score = figures["intent"] + figures["entity"]
-                if self.few_shot or not history or score > max(h["score"] for h in history):
+                if not history or score > max(h["score"] for h in history):
                     best = self._weights()
             seconds = time.monotonic() - began
             history.append({"loss": loss, "score": score, "seconds": seconds, **figures})
@@ -138,6 +139,9 @@ class Trainer:
                     "best": best,
                 }
             )
+        if len(history) >= plan.epochs:
+            with self.average.applied():
+                best = self._weights()
         self._restore(best)
         self.network.eval()
         return Trained(self.network, self.tokens, self.labels, tuple(history))
@@ -218,28 +222,6 @@ class Trainer:
         hits = sum(len(g & f) for g, f in zip(gold, found, strict=True))
         entity = f1(hits, sum(map(len, found)) - hits, sum(map(len, gold)) - hits)
         return {"intent": intent, "entity": entity if self.labels.entities else 0.0}
-
-    def _optimizer(self) -> torch.optim.AdamW:
-        adapter = [p for p in self.network.encoder.parameters() if p.requires_grad]
-        heads = [p for n, p in self.network.named_parameters() if not n.startswith("encoder.")]
-        return torch.optim.AdamW(
-            [
-                {"params": adapter, "lr": self._learning_rate()},
-                {"params": heads, "lr": self.config.head_learning_rate},
-            ],
-            weight_decay=0.01,
-        )
-
-    @property
-    def few_shot(self) -> bool:
-        """Few examples an intent are soon learnt by heart: 85.5% on BANKING77 with 10 each at
-        the lower rate, 84.0% at the higher. And few dev rows choose no epoch: the last is kept."""
-        count = max(1, len(self.labels.intents))
-        return len(self.train) < self.config.few_shot_rows * count and not self.labels.entities
-
-    def _learning_rate(self) -> float:
-        config = self.config
-        return config.few_shot_learning_rate if self.few_shot else config.learning_rate
 
     def _trainable(self) -> list[Tensor]:
         return [p for p in self.network.parameters() if p.requires_grad]

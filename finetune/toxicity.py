@@ -1,8 +1,9 @@
 """``python -m finetune toxicity``: one checkpoint in Detoxify's format, thresholds, and a report.
 
-Stages, each cached below ``--out`` so that an interrupted run goes on: frozen vectors, linear
-probe, LoRA, blend between the two chosen on dev, temperatures baked into the classifier,
-thresholds from scores of the assembled checkpoint, metrics and model card.
+Stages, each cached below ``--out`` so that an interrupted run goes on: frozen vectors and linear
+probe (or an earlier delta), a larger encoder's opinion, LoRA, the share of its change that dev
+likes best, temperatures baked into the classifier, thresholds from scores of the assembled
+checkpoint, metrics and model card.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ from finetune.toxicity_calibrate import platt
 from finetune.toxicity_data import Row
 from finetune.toxicity_figures import headline, report
 from finetune.toxicity_finish import assembled_difference, finish
-from finetune.toxicity_head import refit
+from finetune.toxicity_head import cached_states, train_head
 from finetune.toxicity_model import (
     FEATURE_TOKENS,
     Encoded,
@@ -35,13 +36,16 @@ from finetune.toxicity_model import (
     blend,
     build_model,
     delta_of,
+    head_logits,
+    pooled,
     resume_from,
-    run_model,
+    sentence_states,
     trainable,
 )
 from finetune.toxicity_own import ARTICLES_DIR, CONTRAST_DIR
 from finetune.toxicity_recipe import Recipe, load_recipe
 from finetune.toxicity_rows import collect_rows, sample
+from finetune.toxicity_teacher import MADE, opinions
 from finetune.toxicity_train import fit_probe, train, write_delta
 from knowledge_base.encoder import EncoderFiles
 
@@ -77,26 +81,15 @@ def train_toxicity(
     texts = [row.text for row in (*chosen, *dev_rows)]
     encoded = Encoded(encoder.tokenizer(), texts, recipe.max_tokens)
 
-    if not recipe.epochs and start_from is None:
-        raise SetupError("epochs = 0 trains no encoder; give a delta to go on from with --start")
-    frozen = _features(out / "features.npz", model, encoded) if recipe.epochs else None
+    if start_from is None:
+        states = cached_states(out / "states.npz", model, encoded)
+        _set_head(model, *fit_probe(_pooled(model, states[: len(chosen)]), chosen, recipe))
     _seed(recipe.seed)  # LoRA's A starts random
     adapted = add_lora(model, recipe.rank, recipe.alpha, recipe.dropout)
     if start_from is not None:
         resume_from(adapted, *read_delta(start_from), recipe.alpha / recipe.rank)
-    tuned: dict[str, Any] = {}
-    if frozen is not None:
-        tuned = _tune(adapted, encoded, frozen, chosen, dev_rows, recipe, out, start_from, resume)
-
-    network = adapted.base_model.model
-    pooled = _features(out / "pooled.npz", network, encoded)
-    head = tuple(p.detach().numpy().copy() for p in network.classifier.parameters())
-    (weights, biases), shares = refit(
-        (head[0], head[1]), pooled[: len(chosen)], chosen, pooled[len(chosen) :], dev_rows, recipe
-    )
-    print(f"shares of the refit: {shares}")
-    _set_head(network, weights, biases)
-    logits = pooled[len(chosen) :] @ weights.T + biases
+        states = cached_states(out / "states.npz", adapted.base_model.model, encoded)
+    tuned, logits = _tune(adapted, encoded, states, chosen, dev_rows, recipe, out, resume)
     state = trainable(adapted)
     scales, shifts = platt(logits, dev_rows)
     _bake(state, scales, shifts)
@@ -107,7 +100,6 @@ def train_toxicity(
         "start": file_sha256(start_from)[:16] if start_from else None,
         "rows": {name: sum(row.split == name for row in rows) for name in ("train", "dev", "test")},
         **tuned,
-        "refit_shares": shares,
         "temperature": [round(float(1 / s), 3) for s in scales],
         "minutes": round((time.monotonic() - started) / 60, 1),
     }
@@ -115,40 +107,50 @@ def train_toxicity(
 
 
 def _tune(
-    adapted: Any, encoded: Encoded, features: Floats, rows: Sequence[Row],
-    dev_rows: Sequence[Row], recipe: Recipe, out: Path, start_from: Path | None, resume: bool,
-) -> dict[str, Any]:  # fmt: skip
-    """Trains LoRA and head in place and leaves the blend that dev likes best; its figures.
+    adapted: Any, encoded: Encoded, states: Floats, rows: Sequence[Row], dev_rows: Sequence[Row],
+    recipe: Recipe, out: Path, resume: bool,
+) -> tuple[dict[str, Any], Floats]:  # fmt: skip
+    """Trains LoRA and head in place; what dev says of each step, and the last logits of dev.
 
-    ``encoded`` and the frozen ``features`` hold ``rows``, then ``dev_rows``.
+    ``encoded`` and its ``states`` at the start hold ``rows``, then ``dev_rows``.
     """
     network = adapted.base_model.model
-    learn = list(range(len(rows)))
-    check = list(range(len(rows), len(encoded.ids)))
-    weights, biases = fit_probe(features[learn], rows, recipe)
-    teacher = features @ weights.T + biases
-    probe = report(dev_rows, teacher[check], "dev")
-    print(f"probe: {headline(probe):.4f}")
-    if start_from is None:
-        _set_head(network, weights, biases)
-    else:
-        before = run_model(network, encoded, FEATURE_TOKENS, "start")
-        print(f"start: {headline(report(dev_rows, before[check], 'dev')):.4f}")
-        teacher = (teacher + before) / 2
-    start = trainable(adapted)
-    part = encoded.subset(learn).cut(recipe.train_tokens)
-    train(adapted, part, rows, teacher[learn], recipe, out, resume=resume)
-    end = trainable(adapted)
-    dev = encoded.subset(check)
-    tried: dict[str, float] = {}
-    for share in recipe.blends:
-        adapted.load_state_dict(blend(start, end, share), strict=False)
-        now = run_model(network, dev, FEATURE_TOKENS, f"blend {share}")
-        tried[str(share)] = round(headline(report(dev_rows, now, "dev")), 5)
-    best = max(recipe.blends, key=lambda share: tried[str(share)])
-    print(f"blends on dev: {tried}; {best} is kept")
-    adapted.load_state_dict(blend(start, end, best), strict=False)
-    return {"blends_dev": tried, "blend": best, "probe_dev": probe}
+    count = len(rows)
+
+    def judged(logits: Floats) -> float:
+        return round(headline(report(dev_rows, logits, "dev")), 5)
+
+    opinion = head_logits(network, states)
+    found: dict[str, Any] = {"start": judged(opinion[count:])}
+    if recipe.teacher:
+        everything = [*rows, *dev_rows]
+        asked = [i for i, row in enumerate(everything) if not row.source.startswith(MADE)]
+        larger = opinions(
+            out / "teacher.npz", recipe.teacher, [everything[i] for i in asked], recipe.seed
+        )
+        opinion[asked] += recipe.teacher_mix * (larger - opinion[asked])
+        found["with_teacher"] = judged(opinion[count:])
+    if recipe.epochs:
+        start = trainable(adapted)
+        part = encoded.subset(range(count)).cut(recipe.train_tokens)
+        train(adapted, part, rows, opinion[:count], recipe, out, resume=resume)
+        end = trainable(adapted)
+        dev = encoded.subset(range(count, len(encoded.ids)))
+        tried: dict[float, float] = {}
+        for share in recipe.blends:
+            adapted.load_state_dict(blend(start, end, share), strict=False)
+            now = sentence_states(network, dev, FEATURE_TOKENS, f"blend {share}")
+            tried[share] = judged(head_logits(network, now))
+        best = max(tried, key=lambda share: tried[share])
+        adapted.load_state_dict(blend(start, end, best), strict=False)
+        found |= {"blends": {str(share): value for share, value in tried.items()}, "blend": best}
+        states = cached_states(out / "tuned_states.npz", network, encoded)
+    if recipe.head_epochs:
+        train_head(network, states[:count], rows, opinion[:count], recipe)
+    logits = head_logits(network, states[count:])
+    found["end"] = judged(logits)
+    print(f"dev: {found}")
+    return {"dev_steps": found}, logits
 
 
 def toxicity_command(
@@ -198,30 +200,20 @@ def _claim(
             )
         return
     out.mkdir(parents=True, exist_ok=True)
-    for left in ("state.pt", "pooled.npz"):  # of another model
+    stale = ["state.pt", "tuned_states.npz"]  # of another run
+    before = json.loads(note.read_text("utf-8")) if note.exists() else {}
+    if before.get("start_sha256") != mine["start_sha256"]:
+        stale.append("states.npz")  # of another model
+    for left in stale:
         (out / left).unlink(missing_ok=True)
     note.write_text(json.dumps(mine, indent=1) + "\n", "utf-8")
 
 
-def _features(path: Path, model: Any, encoded: Encoded) -> Floats:
-    """Frozen vectors (rows, 384); kept by text, so that new rows alone are computed again."""
-    keys = np.array([hashlib.sha256(repr(ids).encode()).hexdigest()[:24] for ids in encoded.ids])
-    features = np.zeros((len(encoded.ids), model.config.hidden_size), dtype=np.float32)
-    todo = list(range(len(encoded.ids)))
-    if path.exists():
-        with np.load(path) as cache:
-            place = {str(key): i for i, key in enumerate(cache["keys"])}
-            vectors = cache["vectors"]
-        found = [i for i in todo if keys[i] in place]
-        features[found] = vectors[[place[keys[i]] for i in found]]
-        todo = [i for i in todo if keys[i] not in place]
-    if todo:
-        subset = encoded.subset(todo)
-        features[todo] = run_model(model, subset, FEATURE_TOKENS, "vectors", pooled=True)
-        partial = path.with_name("features.partial.npz")
-        np.savez(partial, keys=keys, vectors=features)
-        partial.replace(path)
-    return features
+def _pooled(model: Any, states: Floats) -> Floats:
+    import torch
+
+    with torch.inference_mode():
+        return np.asarray(pooled(model, torch.tensor(states)))
 
 
 def _seed(seed: int) -> None:

@@ -146,6 +146,7 @@ def support_variants(rows: Sequence[Row], seed: int, per_kind: int = 350) -> lis
     return made
 
 
+COPY = "misspelt_"  # before the source of a row that was copied
 SWAPS = {"a": "@4", "e": "3", "i": "1!", "o": "0", "s": "$5", "t": "7"}
 
 
@@ -186,5 +187,5 @@ def misspelt(rows: Sequence[Row], seed: int, share: float = 0.06, own: float = 0
     ):
         for r in rng.sample(part, int(len(part) * of_it)):
             text = misspell(r.text, rng)
-            made.append(Row(text, r.targets, f"misspelt_{r.source}", r.split, r.weight))
+            made.append(Row(text, r.targets, f"{COPY}{r.source}", r.split, r.weight))
     return made

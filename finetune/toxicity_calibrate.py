@@ -7,7 +7,8 @@ rows as they come: each group of rows has the share of the traffic that it stand
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
@@ -31,6 +32,20 @@ class Cost:
     bad: Mapping[str, float]
     profanity: bool
     """Whether strong swear words count as bad whoever they are aimed at."""
+    lookalike: Mapping[str, float] = field(default_factory=dict)
+    """Prefix of a source -> its share of what is harmless and looks like abuse (a group named in
+    passing, hate quoted to object to it). Rare in the traffic, so that it is priced apart."""
+    lookalike_flag: float = 0.0
+    """Price of flagging one of these, in units of one missed abuse."""
+
+
+class Price(NamedTuple):
+    """What thresholds cost in all, and the shares it comes from."""
+
+    total: float
+    missed: float
+    flagged: float
+    alike: float
 
 
 # A customer's profanity is tone: `obscene` never flags there. Most of the legitimate traffic is
@@ -68,14 +83,17 @@ BOT = Cost(
     categories=CATEGORIES,
     good={"article": 0.75, "bot_": 0.2, "contrast_bot_side_ok": 0.05},
     bad={
-        "bot_": 0.4,
-        "contrast_": 0.2,
+        "bot_": 0.35,
+        "group_": 0.15,
+        "contrast_": 0.15,
         "hatemoji": 0.15,
-        "jigsaw": 0.15,
+        "jigsaw": 0.1,
         "attitude_": 0.05,
         "davidson": 0.05,
     },
     profanity=True,
+    lookalike={"group_": 0.5, "contrast_": 0.3, "hatemoji": 0.2},
+    lookalike_flag=0.8,
 )
 GRID = np.round(np.concatenate([np.arange(0.05, 0.96, 0.02), np.arange(0.96, 1.0, 0.005)]), 4)
 NEVER = 1.01
@@ -109,14 +127,17 @@ def choose(
     good = [row for row, chosen in zip(rows, is_good, strict=True) if chosen]
     bad_scores, good_scores = scores[is_bad], scores[is_good]
     bad_weights, good_weights = row_weights(bad, cost.bad), row_weights(good, cost.good)
+    like_weights = row_weights(good, cost.lookalike)
     columns = [CATEGORIES.index(name) for name in cost.categories]
 
-    def price(thresholds: Sequence[float]) -> tuple[float, float, float]:
+    def price(thresholds: Sequence[float]) -> Price:
         limits = np.array(thresholds)
         missed = float(bad_weights @ ~(bad_scores[:, columns] >= limits).any(1))
-        flagged = float(good_weights @ (good_scores[:, columns] >= limits).any(1))
+        wrong = (good_scores[:, columns] >= limits).any(1)
+        flagged, alike = float(good_weights @ wrong), float(like_weights @ wrong)
         above = max(0.0, flagged - cost.limit)
-        return missed + cost.false_flag * (flagged + 10 * above), missed, flagged
+        paid = cost.false_flag * (flagged + 10 * above) + cost.lookalike_flag * alike
+        return Price(missed + paid, missed, flagged, alike)
 
     best: list[float] = [NEVER] * len(columns)
     for start in ([NEVER] * len(columns), [0.9] * len(columns), [0.6] * len(columns)):
@@ -125,11 +146,11 @@ def choose(
             before = list(current)
             for place in range(len(columns)):
                 options = [[*current[:place], g, *current[place + 1 :]] for g in (*GRID, NEVER)]
-                current = min(options, key=lambda option: price(option)[0])
+                current = min(options, key=lambda option: price(option).total)
             if current == before:
                 break
-        best = min(best, current, key=lambda option: price(option)[0])
-    total, missed, flagged = price(best)
+        best = min(best, current, key=lambda option: price(option).total)
+    found = price(best)
     thresholds = {
         name: float(value)
         for name, value in zip(cost.categories, best, strict=True)
@@ -137,13 +158,20 @@ def choose(
     }
     curve = []
     for value in (0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 0.95):
-        _, miss, flag = price([value] * len(columns))
-        curve.append({"all_at": value, "missed": round(miss, 4), "flagged": round(flag, 5)})
+        all_at = price([value] * len(columns))
+        curve.append(
+            {
+                "all_at": value,
+                "missed": round(all_at.missed, 4),
+                "flagged": round(all_at.flagged, 5),
+            }
+        )
     trade = {
         "cost": {k: (dict(v) if isinstance(v, Mapping) else v) for k, v in asdict(cost).items()},
-        "price": round(total, 4),
-        "abuse_missed": round(missed, 4),
-        "legitimate_flagged": round(flagged, 5),
+        "price": round(found.total, 4),
+        "abuse_missed": round(found.missed, 4),
+        "legitimate_flagged": round(found.flagged, 5),
+        "lookalikes_flagged": round(found.alike, 4),
         "dev_rows": {"bad": len(bad), "good": len(good)},
         "by_category": {
             name: _worth(price, list(best), place)
@@ -156,19 +184,18 @@ def choose(
 
 
 def _worth(
-    price: Callable[[Sequence[float]], tuple[float, float, float]], best: list[float], place: int
+    price: Callable[[Sequence[float]], Price], best: list[float], place: int
 ) -> dict[str, float]:
     """What one threshold does alone, and what the side would miss and flag without it."""
     alone = [value if i == place else NEVER for i, value in enumerate(best)]
     without = [NEVER if i == place else value for i, value in enumerate(best)]
-    _, missed_alone, flagged_alone = price(alone)
-    _, missed_without, flagged_without = price(without)
+    by_it, by_others = price(alone), price(without)
     return {
         "threshold": best[place],
-        "found_alone": round(1 - missed_alone, 4),
-        "flagged_alone": round(flagged_alone, 5),
-        "missed_without": round(missed_without, 4),
-        "flagged_without": round(flagged_without, 5),
+        "found_alone": round(1 - by_it.missed, 4),
+        "flagged_alone": round(by_it.flagged, 5),
+        "missed_without": round(by_others.missed, 4),
+        "flagged_without": round(by_others.flagged, 5),
     }
 
 

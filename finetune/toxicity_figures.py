@@ -20,6 +20,7 @@ HEADLINE = (
     "davidson",
     "hatemoji",
     "contrast",
+    "group",
     "attitude",
     "desk",
     "bot",

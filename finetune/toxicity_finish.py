@@ -21,7 +21,7 @@ from finetune.toxicity_calibrate import BOT, CUSTOMER, choose
 from finetune.toxicity_card import write_card
 from finetune.toxicity_data import Row
 from finetune.toxicity_figures import BAD, Floats, report
-from finetune.toxicity_model import FEATURE_TOKENS, Encoded, run_model
+from finetune.toxicity_model import FEATURE_TOKENS, Encoded, head_logits, sentence_states
 from finetune.toxicity_rows import sample
 from knowledge_base.encoder import EncoderFiles
 
@@ -80,8 +80,9 @@ def assembled_difference(adapted: Any, state: State, out: Path, encoder: Encoder
     rounded = {name: value.to(torch.float16).float() for name, value in state.items()}
     adapted.load_state_dict(rounded, strict=False)
     encoded = Encoded(encoder.tokenizer(), PROBES, PROBE_TOKENS)
-    logits = run_model(adapted.base_model.model, encoded, FEATURE_TOKENS, "check", exact=True)
-    trained = 1 / (1 + np.exp(-logits))
+    network = adapted.base_model.model
+    states = sentence_states(network, encoded, FEATURE_TOKENS, "check", exact=True)
+    trained = 1 / (1 + np.exp(-head_logits(network, states)))
     difference = max(
         abs(float(row[place]) - scores[name])
         for row, scores in zip(trained, served, strict=True)

@@ -20,14 +20,16 @@ GROUPS_EACH = {"train": 8, "dev": 4, "test": 4}
 GROUPS = (
     ("women", "a woman", "female"), ("men", "a man", "male"),
     ("gay people", "a gay man", "gay"), ("lesbians", "a lesbian", "lesbian"),
-    ("bisexual people", "a bisexual woman", "bisexual"), ("queer people", "a queer person", "queer"),
-    ("trans people", "a trans woman", "trans"), ("Muslims", "a Muslim", "Muslim"),
+    ("bisexual people", "a bisexual woman", "bisexual"),
+    ("queer people", "a queer person", "queer"), ("trans people", "a trans woman", "trans"),
+    ("Muslims", "a Muslim", "Muslim"),
     ("Jews", "a Jew", "Jewish"), ("Christians", "a Christian", "Christian"),
     ("Hindus", "a Hindu", "Hindu"), ("Sikhs", "a Sikh", "Sikh"),
     ("Buddhists", "a Buddhist", "Buddhist"), ("Catholics", "a Catholic", "Catholic"),
     ("atheists", "an atheist", "atheist"), ("black people", "a black man", "black"),
     ("white people", "a white man", "white"), ("Asians", "an Asian", "Asian"),
-    ("Chinese people", "a Chinese woman", "Chinese"), ("Japanese people", "a Japanese man", "Japanese"),
+    ("Chinese people", "a Chinese woman", "Chinese"),
+    ("Japanese people", "a Japanese man", "Japanese"),
     ("Koreans", "a Korean", "Korean"), ("Indians", "an Indian", "Indian"),
     ("Pakistanis", "a Pakistani", "Pakistani"), ("Mexicans", "a Mexican", "Mexican"),
     ("Latinos", "a Latina", "Latino"), ("Native Americans", "a Native American", "Native American"),
@@ -38,7 +40,8 @@ GROUPS = (
     ("refugees", "a refugee", "refugee"), ("foreigners", "a foreigner", "foreign"),
     ("disabled people", "a disabled man", "disabled"), ("deaf people", "a deaf woman", "deaf"),
     ("blind people", "a blind man", "blind"), ("autistic people", "an autistic boy", "autistic"),
-    ("wheelchair users", "a wheelchair user", "disabled"), ("old people", "an old woman", "elderly"),
+    ("wheelchair users", "a wheelchair user", "disabled"),
+    ("old people", "an old woman", "elderly"),
 )  # fmt: skip
 
 

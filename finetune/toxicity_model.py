@@ -21,6 +21,7 @@ if TYPE_CHECKING:
 
 Floats = NDArray[np.float32]
 FEATURE_TOKENS = 8192  # a forward pass keeps nothing, so that its batches can be larger
+PEFT = "base_model.model."  # before every name of an adapted model
 HEAD_SCALE = 4.0 / 384**0.5
 """The pooler starts as this times the identity: tanh is nearly linear there, so that the
 classifier starts as a logistic regression on the mean-pooled vector."""
@@ -101,16 +102,10 @@ def build_model(base: Path, config_folder: Path) -> Any:
     return model
 
 
-def run_model(
-    model: Any,
-    encoded: Encoded,
-    tokens: int,
-    shown: str,
-    *,
-    pooled: bool = False,
-    exact: bool = False,
+def sentence_states(
+    model: Any, encoded: Encoded, tokens: int, shown: str, *, exact: bool = False
 ) -> Floats:
-    """Logits (rows, 6), or pooler outputs (rows, 384), in evaluation mode.
+    """Mean token states (rows, 384), as the last layer hands them to its feed-forward part.
 
     In bfloat16, or with ``exact`` in float32 as in serving.
     """
@@ -118,17 +113,39 @@ def run_model(
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     model.eval()
-    width = model.config.hidden_size if pooled else len(CLASSES)
-    out = np.zeros((len(encoded.ids), width), dtype=np.float32)
-    with torch.inference_mode(), tqdm(total=len(encoded.ids), desc=shown, unit="row") as bar:
-        for rows in encoded.batches(tokens):
-            ids, mask = encoded.tensors(rows)
-            with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not exact):
-                states = model.bert(input_ids=ids, attention_mask=mask).last_hidden_state[:, 0]
-            vectors = torch.tanh(model.bert.pooler.dense(states.float()))
-            out[rows] = (vectors if pooled else model.classifier(vectors)).numpy()
-            bar.update(len(rows))
+    out = np.zeros((len(encoded.ids), model.config.hidden_size), dtype=np.float32)
+    seen: list[torch.Tensor] = []
+    mean = model.bert.encoder.layer[-1].attention.output
+    hook = mean.register_forward_hook(lambda *found: seen.append(found[2][:, 0].float()))
+    try:
+        with torch.inference_mode(), tqdm(total=len(encoded.ids), desc=shown, unit="row") as bar:
+            for rows in encoded.batches(tokens):
+                ids, mask = encoded.tensors(rows)
+                with torch.autocast("cpu", dtype=torch.bfloat16, enabled=not exact):
+                    model.bert(input_ids=ids, attention_mask=mask)
+                out[rows] = seen.pop().numpy()
+                bar.update(len(rows))
+    finally:
+        hook.remove()
     return out
+
+
+def pooled(model: Any, states: torch.Tensor, dropout: float = 0.0) -> torch.Tensor:
+    """What the classifier reads, from the states of ``sentence_states``."""
+    import torch
+
+    last = model.bert.encoder.layer[-1]
+    inner = torch.nn.functional.dropout(last.intermediate(states), dropout, training=dropout > 0)
+    return torch.tanh(model.bert.pooler.dense(last.output(inner, states)))
+
+
+def head_logits(model: Any, states: Floats) -> Floats:
+    """Logits (rows, 6) from the states of ``sentence_states``, in float32."""
+    import torch
+
+    with torch.inference_mode():
+        logits: Floats = model.classifier(pooled(model, torch.tensor(states))).numpy()
+    return logits
 
 
 def add_lora(model: Any, rank: int, alpha: int, dropout: float) -> Any:
@@ -188,11 +205,14 @@ def resume_from(adapted: Any, header: Mapping[str, str], factors: State, scale: 
                 "set rank and alpha as in the delta's own recipe"
             )
         state[name] = kept.float()
-    adapted.load_state_dict(state, strict=False)
+    whole = {f"{PEFT}{key}": value.float() for key, value in factors.items() if ".lora_" not in key}
+    adapted.load_state_dict(state | whole, strict=False)
+    for name, parameter in adapted.named_parameters():
+        parameter.requires_grad |= name in whole
 
 
 def _own_name(name: str) -> str:
-    key = name.removeprefix("base_model.model.")
+    key = name.removeprefix(PEFT)
     for peft_name, own in (("lora_A", "lora_a"), ("lora_B", "lora_b")):
         key = key.replace(f".{peft_name}.default.weight", f".{own}")
     return key

@@ -13,7 +13,6 @@ from finetune.toxicity_groups import read_groups
 from finetune.toxicity_own import (
     ARTICLES_DIR,
     CONTRAST_DIR,
-    OWN,
     read_articles,
     read_contrast,
     read_families,
@@ -55,11 +54,15 @@ def collect_rows(
 
 
 def _kept(row: Row, recipe: Recipe) -> bool:
-    """Whether a training row of a large set is used; dev, test and the one set of hate carried by
-    emoji are whole."""
-    if row.split != "train" or row.source.startswith((*OWN, "hatemoji")):
+    """Whether a training row of a set of others is used; dev and test are whole."""
+    if row.split != "train":
         return True
-    share = recipe.replay_share * (recipe.civil_share if row.source == "civil" else 1.0)
+    if row.source.startswith("support_"):
+        share = recipe.support_share
+    elif row.source == "hatemoji":
+        share = recipe.hatemoji_share
+    else:
+        share = recipe.replay_share * (recipe.civil_share if row.source == "civil" else 1.0)
     digest = hashlib.sha256(b"share" + row.text.encode("utf-8", "replace")).digest()
     return digest[0] < share * 256
 

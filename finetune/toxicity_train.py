@@ -2,11 +2,10 @@
 
 The order matters (LP-FT, Kumar et al. 2022, arXiv:2202.10054): a head that already fits leaves
 the encoder little reason to forget what it knows, which is what turns a plain fine-tune into a
-detector of swear words. The probe also stays in the loss as a teacher: where a set does not say
-(a missing label) its opinion stands in, and on the public sets it tempers the targets. A run that
-goes on from an earlier delta is taught by the mean of the probe's and that model's logits, which
-is better than either on sets that neither has seen. The project's own rows are not tempered: they
-are there because the teacher is wrong about them.
+detector of swear words. What the probe thought, or the delta that a run goes on from, stays in the
+loss together with a larger encoder's opinion (``toxicity_teacher``): where a set does not say (a
+missing label) that opinion stands in, and on the public sets it tempers the targets. The project's
+own rows are hardly tempered: they are there because a model that read forums is wrong about them.
 """
 
 from __future__ import annotations
@@ -21,7 +20,9 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from chatbot.safety.toxicity_weights import CLASSES, FORMAT, State
+from finetune.toxicity_augment import COPY
 from finetune.toxicity_data import Row, matrix
+from finetune.toxicity_figures import BAD, GOOD
 from finetune.toxicity_model import Encoded, Floats, trainable
 from finetune.toxicity_own import OWN
 from finetune.toxicity_recipe import Recipe
@@ -61,6 +62,42 @@ def fit_probe(features: Floats, rows: Sequence[Row], recipe: Recipe) -> tuple[Fl
     return weight.detach().numpy(), bias.detach().numpy()
 
 
+def opinion_shares(rows: Sequence[Row], recipe: Recipe) -> Floats:
+    """How much of each target (rows, 6) is the teacher's opinion."""
+    shares = np.full((len(rows), len(CLASSES)), recipe.teacher_share, dtype=np.float32)
+    obscene = CLASSES.index("obscene")
+    for place, row in enumerate(rows):
+        if is_own(row):
+            shares[place] = recipe.own_teacher_share
+            if row.targets[obscene] >= BAD and row.targets[0] <= GOOD:
+                shares[place, 0] = recipe.own_profanity_share
+    return shares
+
+
+def is_own(row: Row) -> bool:
+    return row.source.removeprefix(COPY).startswith(OWN)
+
+
+def wanted(
+    rows: Sequence[Row], teacher: Floats, recipe: Recipe
+) -> tuple[torch.Tensor, torch.Tensor]:
+    """Targets (rows, 6) between label and the teacher's logits, and weights whose mean is 1."""
+    import torch
+
+    values, weights = matrix(rows)
+    known = ~np.isnan(values)
+    opinion = 1 / (1 + np.exp(-teacher))
+    share = opinion_shares(rows, recipe)
+    targets = np.where(known, (1 - share) * np.nan_to_num(values) + share * opinion, opinion)
+    matters = np.where(known, 1.0, recipe.missing_weight) * weights[:, None]
+    matters = matters * np.array(recipe.label_weights)
+    matters[[not is_own(row) for row in rows]] *= recipe.public_weight
+    return (
+        torch.tensor(targets, dtype=torch.float32),
+        torch.tensor(matters / matters.mean(), dtype=torch.float32),
+    )
+
+
 def write_delta(path: Path, delta: State, recipe: Recipe, base_sha256: str) -> None:
     from safetensors.torch import save_file
 
@@ -98,17 +135,7 @@ def train(
     from tqdm import tqdm  # type: ignore[import-untyped]
 
     torch.manual_seed(recipe.seed)
-    values, weights = matrix(rows)
-    known = ~np.isnan(values)
-    opinion = 1 / (1 + np.exp(-teacher))
-    own = np.array([row.source.startswith(OWN) for row in rows])
-    share = np.where(own, 0.0, recipe.teacher_share)[:, None]
-    wanted = np.where(known, (1 - share) * np.nan_to_num(values) + share * opinion, opinion)
-    matters = np.where(known, 1.0, recipe.missing_weight) * weights[:, None]
-    matters = matters * np.array(recipe.label_weights)
-    targets = torch.tensor(wanted, dtype=torch.float32)
-    importance = torch.tensor(matters / matters.mean(), dtype=torch.float32)
-
+    targets, importance = wanted(rows, teacher, recipe)
     parts = [
         {
             "params": [p for n, p in model.named_parameters() if p.requires_grad and part in n],

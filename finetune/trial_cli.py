@@ -12,7 +12,9 @@ import typer
 
 from chatbot.access.session import open_keys
 from chatbot.answering.experiment import Experiment, Experiments
+from chatbot.answering.served import AnswerRegistry, Promotion
 from chatbot.errors import Conflict
+from chatbot.learning.promotions import harm, promotion_figures
 from chatbot.learning.trials import breached, trial_figures
 from chatbot.settings import Settings, load_settings
 from finetune.promotion import audited
@@ -48,17 +50,26 @@ def status_command(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object.")] = False,
     data_dir: DataDir = None,
 ) -> None:
-    """What the candidate did so far, beside what serves."""
+    """What the candidate did so far, beside what serves; without one, what the last promotion
+    did, beside the days before it."""
     settings = load_settings(data_dir=data_dir)
     running = Experiments.of(settings).current()
-    if running is None:
+    promotion = AnswerRegistry.of(settings).promotion()
+    if running is not None:
+        head = f"{running.mode}: {running.candidate} for {running.share:.0%} of the conversations"
+        about: dict[str, str] = {"mode": running.mode, "candidate": running.candidate}
+        found = _figures(settings, running)
+    elif promotion is not None:
+        head = f"no experiment runs; {promotion.version} ('candidate') since it was promoted"
+        about = {"mode": "promoted", "candidate": promotion.version}
+        found = _promoted(settings, promotion)
+    else:
         print("{}" if as_json else "no experiment runs")
         return
-    found = _figures(settings, running)
     if as_json:
-        print(json.dumps({"mode": running.mode, "candidate": running.candidate, **found}))
+        print(json.dumps({**about, **found}))
         return
-    print(f"{running.mode}: {running.candidate} for {running.share:.0%} of the conversations")
+    print(head)
     for name, value in found.items():
         print(f"{name:16} {json.dumps(value)}")
 
@@ -116,6 +127,15 @@ def _figures(settings: Settings, running: Experiment) -> dict[str, Any]:
 
     found = asyncio.run(read())
     return {**found, "guard": breached(found) or "holds"}
+
+
+def _promoted(settings: Settings, promotion: Promotion) -> dict[str, Any]:
+    async def read() -> dict[str, Any]:
+        async with open_keys(settings) as keys:
+            return await promotion_figures(keys.office, promotion)
+
+    found = asyncio.run(read())
+    return {**found, "guard": harm(found) or "holds"}
 
 
 def _audit(settings: Settings, action: str, trial: Experiment, data: dict[str, Any]) -> None:

@@ -21,7 +21,7 @@ import numpy as np
 from knowledge_base.batching import Floats, Forward, Ids
 from knowledge_base.compiled_cache import MODEL, find, publish, texts_of
 from knowledge_base.mapped import forget_pages
-from knowledge_base.quiet import import_openvino, quiet_libraries
+from knowledge_base.quiet import import_openvino, quiet_libraries, torch_lock
 
 if TYPE_CHECKING:
     from torch import nn
@@ -110,7 +110,8 @@ def load(recipe: Recipe, cache: Path | None) -> Network:
     folder = cache / f"{recipe.name}-{recipe.key(openvino.__version__)}"
     module: nn.Module | None = None
     if not find(folder):
-        module = recipe.build()  # outside of what is caught: damaged weights must be told
+        with torch_lock:
+            module = recipe.build()  # outside of what is caught: damaged weights must be told
     try:
         if module is not None:
             _convert(openvino, module, folder, recipe.extras())
@@ -162,9 +163,10 @@ def _shared_core(openvino: Any) -> Any:
 
 
 def _torch(recipe: Recipe, module: nn.Module | None = None) -> Network:
-    from knowledge_base.torch_forward import TorchForward
+    with torch_lock:
+        from knowledge_base.torch_forward import TorchForward
 
-    return Network(TorchForward(module or recipe.build()), recipe.extras())
+        return Network(TorchForward(module or recipe.build()), recipe.extras())
 
 
 def _fallback(recipe: Recipe, problem: str, module: nn.Module | None = None) -> Network:

@@ -22,11 +22,11 @@ MANIFEST = "manifest.json"
 EXTRAS = "extras"
 
 
-def find(folder: Path) -> bool:
+def find(folder: Path, model: str = MODEL) -> bool:
     """Whether ``folder`` can be used. A damaged one is reported and removed."""
     if not folder.exists():
         return False
-    damage = _damage(folder)
+    damage = _damage(folder, model)
     if damage is not None:
         log.warning("a compiled network is made again: %s", damage)
         shutil.rmtree(folder, ignore_errors=True)
@@ -40,9 +40,12 @@ def texts_of(folder: Path) -> dict[str, str]:
 
 
 def publish(
-    folder: Path, write: Callable[[Path], None], extras: Mapping[str, str] = MappingProxyType({})
+    folder: Path,
+    write: Callable[[Path], None],
+    extras: Mapping[str, str] = MappingProxyType({}),
+    model: str = MODEL,
 ) -> None:
-    """Has ``write`` make the model's file, then moves it into place, with its hashes.
+    """Has ``write`` make the file ``model``, then moves it into place, with its hashes.
 
     Other networks of the same name (older weights, another OpenVINO) are removed.
     """
@@ -50,7 +53,7 @@ def publish(
     with tempfile.TemporaryDirectory(dir=folder.parent, prefix=".compile-") as temporary:
         fresh = Path(temporary) / folder.name
         fresh.mkdir()
-        write(fresh / MODEL)
+        write(fresh / model)
         for name, text in extras.items():
             (fresh / EXTRAS).mkdir(exist_ok=True)
             (fresh / EXTRAS / name).write_text(text, "utf-8")
@@ -61,7 +64,7 @@ def publish(
         try:
             fresh.replace(folder)
         except OSError:  # another process was first; its files have the same inputs
-            if _damage(folder) is not None:
+            if _damage(folder, model) is not None:
                 raise
     name = folder.name.rsplit("-", 1)[0]
     for old in folder.parent.glob(f"{name}-*"):
@@ -69,12 +72,12 @@ def publish(
             shutil.rmtree(old, ignore_errors=True)
 
 
-def _damage(folder: Path) -> str | None:
+def _damage(folder: Path, model: str) -> str | None:
     try:
         hashes = json.loads((folder / MANIFEST).read_text("utf-8"))
         for name, expected in hashes.items():
             if sha256(folder / name) != expected:
                 return f"{folder / name} is not as it was written"
-        return None if MODEL in hashes else f"{folder} holds no {MODEL}"
+        return None if model in hashes else f"{folder} holds no {model}"
     except (OSError, ValueError, AttributeError) as error:
         return f"{folder / MANIFEST} does not describe its folder ({error})"

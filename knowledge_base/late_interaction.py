@@ -30,7 +30,10 @@ if TYPE_CHECKING:
 HEAD = "head"
 """Name of the tensor that holds the learnt numbers: a vector for the tokens' weights, then the
 factor of the words' likeness, the factor of the whole's likeness, and the bias."""
-REMEMBERED = 3000  # texts, about 40 KB each: 120 MB when full
+REMEMBERED = 6000  # texts of about 25 KB: 150 MB when full
+STEPS = 127
+"""A number between -1 and 1 is kept in a byte, as so many steps to either side. That moves logits
+by 0.04; fewer numbers, on principal directions, move them by 0.5 already with 256 of 768."""
 
 
 class Read:
@@ -41,12 +44,12 @@ class Read:
     def __init__(
         self, tokens: NDArray[np.float32], weights: NDArray[np.float32], whole: NDArray[np.float32]
     ) -> None:
-        self.tokens = tokens.astype(np.float16)
-        """Shape (tokens, hidden), each of length 1."""
+        self.tokens = np.rint(tokens * STEPS).astype(np.int8)
+        """Shape (tokens, hidden), each of length ``STEPS``."""
         self.weights = weights
         """Shape (tokens,): what each token's likeness counts if the text is the question."""
-        self.whole = whole.copy()
-        """Shape (hidden,), of length 1."""
+        self.whole = np.rint(whole * STEPS).astype(np.int8)
+        """Shape (hidden,), of length ``STEPS``."""
 
 
 class LateInteraction:
@@ -89,17 +92,18 @@ class LateInteraction:
         """Shape (len(texts),): what the network says of the question with each text."""
         if not texts:
             return np.empty(0, dtype=np.float64)
-        asked, *others = self._recent.of([question, *texts])
-        tokens = asked.tokens.astype(np.float32)
-        logits = np.empty(len(texts), dtype=np.float64)
-        for place, other in enumerate(others):
-            likeness = (tokens @ other.tokens.astype(np.float32).T).max(axis=1)
-            logits[place] = (
-                self._words * float(asked.weights @ likeness)
-                + self._whole * float(asked.whole @ other.whole)
-                + self._bias
-            )
+        asked, *others = self.read([question, *texts])
+        starts = np.cumsum([0, *(len(other.tokens) for other in others[:-1])])
+        tokens = np.concatenate([other.tokens for other in others]).astype(np.float32)
+        likeness = tokens @ (asked.tokens.T.astype(np.float32) / STEPS**2)
+        words = np.maximum.reduceat(likeness, starts) @ asked.weights
+        whole = np.stack([other.whole for other in others]) @ (asked.whole / STEPS**2)
+        logits: NDArray[np.float64] = self._words * words + self._whole * whole + self._bias
         return logits
+
+    def read(self, texts: Sequence[str]) -> list[Read]:
+        """In the order of ``texts``; those not remembered are read together."""
+        return self._recent.of(texts)
 
     def _read(self, texts: Sequence[str]) -> list[Read]:
         encodings = self._tokenizer.encode_batch(list(texts))

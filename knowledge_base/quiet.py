@@ -5,10 +5,15 @@ from __future__ import annotations
 import logging
 import os
 import sys
+import threading
 import warnings
 from collections.abc import Iterator
 from contextlib import contextmanager
 from typing import Any
+
+torch_lock = threading.RLock()
+"""Held by whoever imports torch and transformers where other threads may do so: transformers loads
+its parts lazily, and a thread that looks on meanwhile does not find them."""
 
 
 def quiet_libraries() -> None:

@@ -32,10 +32,13 @@ class KnowledgeSettings(BaseSettings):
         default="auto",
         description="'auto': compiled with OpenVINO where it is installed; 'torch': PyTorch.",
     )
-    reranker_stages: Literal[0, 1, 2] = Field(
+    reranker_stages: int = Field(
         default=2,
-        description="2: the best pieces are judged once more by a larger encoder (0.1 s, 0.3 GB); "
-        "1: by the small one only; 0: order and floor come from the search alone.",
+        ge=0,
+        le=2,
+        description="2: a larger encoder judges the pieces of what is found, and the small one the "
+        "best of them (0.4 GB with what it has read); 1: the small one alone; 0: order and floor "
+        "come from the search.",
     )
     vector_store: str = Field(
         default="",

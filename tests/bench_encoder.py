@@ -48,6 +48,7 @@ from knowledge_base.reranker import Reranker, place_of
 from knowledge_base.retriever import Retriever
 from knowledge_base.store import SnapshotStore
 from knowledge_base.sync import sync_path
+from knowledge_base.warming import units_of
 
 SAMPLE = Path(__file__).parents[1] / "knowledge_base" / "sample"
 CALLERS = 8
@@ -84,6 +85,7 @@ def load_parts(settings: Settings) -> Parts:
     moderator = load_moderator(settings)
     retriever = open_retriever(settings, encoder)
     assert retriever.reranker is not None
+    retriever.reranker.read(units_of(retriever.snapshot()))  # as a server does beside its work
     grounding = load_grounding(encoder, encoder.files, (company.name, company.bot_name))
     workers = Workers()
     checks: dict[str, Check] = {

@@ -17,6 +17,7 @@ import sys
 import threading
 import time
 from collections import defaultdict
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,15 +25,17 @@ import numpy as np
 
 from knowledge_base.embedding import Partial
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
+from knowledge_base.opening import open_retriever
 from knowledge_base.pseudo import pseudo_questions
 from knowledge_base.retriever import Retriever
 from knowledge_base.settings import KnowledgeSettings
-from knowledge_base.snapshot import Snapshot
 from knowledge_base.store import SnapshotStore
 from knowledge_base.sync import SyncReport, sync_path
 from tests.knowledge_base.corpus import article, write_corpus
 
 QUESTIONS = 400
+RERANKED = 80  # of them
+WARM_UP = 20  # of each, not measured
 THREADS = 4
 
 
@@ -79,17 +82,32 @@ def timed(store: SnapshotStore, encoder: TransformerEncoder, folder: Path) -> di
     }
 
 
-def search_times(retriever: Retriever, snapshot: Snapshot) -> dict[str, float]:
+def search_times(retriever: Retriever, questions: Sequence[str]) -> dict[str, float]:
     """Milliseconds of whole searches, embedding of the question included."""
-    asked = pseudo_questions(snapshot.chunks, retriever.encoder, count=QUESTIONS, seed=1)
-    for question in asked[:20]:
-        retriever.search(question.text)
+    for question in questions[:WARM_UP]:
+        retriever.search(question)
     times = []
-    for question in asked[20:]:
+    for question in questions[WARM_UP:]:
         started = time.perf_counter()
-        retriever.search(question.text)
+        retriever.search(question)
         times.append(1000 * (time.perf_counter() - started))
     return {f"p{q}_ms": round(float(np.percentile(times, q)), 1) for q in (50, 95, 99)}
+
+
+def all_search_times(
+    settings: KnowledgeSettings, store: SnapshotStore, encoder: TransformerEncoder
+) -> dict[str, Any]:
+    """Dense and lexical search alone; with the reranker where it has to read the units first, and
+    where it has read them (the same questions in other words)."""
+    chunks = store.current().chunks
+    asked = [one.text for one in pseudo_questions(chunks, encoder, count=QUESTIONS, seed=1)]
+    judged = asked[:RERANKED]
+    reranking = open_retriever(settings, encoder)
+    return {
+        "search": search_times(Retriever(store, encoder), asked),
+        "reranked_first_time": search_times(reranking, judged),
+        "reranked_again": search_times(reranking, [f"please tell me {text}" for text in judged]),
+    }
 
 
 def swap_under_load(
@@ -165,7 +183,7 @@ def main() -> None:
     manifest = store.manifest(snapshot.name)
     result |= {name: manifest[name] for name in ("chunks", "index", "index_recall")}
     retriever = Retriever(SnapshotStore(store.root), encoder)
-    result["search"] = search_times(retriever, snapshot)
+    result |= all_search_times(settings, SnapshotStore(store.root), encoder)
     result["swap_under_load"] = swap_under_load(retriever, encoder, folder)
     print(json.dumps(result, indent=2))
 

@@ -9,11 +9,12 @@ from importlib.util import find_spec
 
 from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.engine import Engine
-from chatbot.answering.merged import prepare_merged
 from chatbot.answering.merging import NotMergeable
+from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.served import resolve_adapter
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
+from knowledge_base.quiet import torch_lock
 
 logger = logging.getLogger(__name__)
 
@@ -56,7 +57,7 @@ def prepare_engine(settings: Settings) -> None:
     if settings.engine == "auto" and (_why_not_openvino() or _has_gpu()):
         return
     try:
-        prepare_merged(base, resolve_adapter(settings), settings.data_dir)
+        prepare_network(base, resolve_adapter(settings), settings.data_dir)
     except NotMergeable:
         if settings.engine != "auto":
             raise  # with 'auto', choose_engine takes transformers and says why
@@ -73,9 +74,10 @@ def _load(settings: Settings, name: str) -> Engine:
         from chatbot.answering.openvino_engine import OpenVINOEngine
 
         return OpenVINOEngine.from_settings(settings)
-    from chatbot.answering.transformers_engine import TransformersEngine
+    with torch_lock:
+        from chatbot.answering.transformers_engine import TransformersEngine
 
-    return TransformersEngine.from_settings(settings)
+        return TransformersEngine.from_settings(settings)
 
 
 def _why_not_openvino() -> str | None:

@@ -8,10 +8,8 @@ loaded, the old one stays and the reason is shown.
 from __future__ import annotations
 
 import asyncio
-import ctypes
 import gc
 import logging
-import sys
 import threading
 import time
 from collections.abc import AsyncGenerator, Callable
@@ -22,6 +20,7 @@ from chatbot.answering.engine import GenerationRequest
 from chatbot.answering.served import resolve_adapter
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
+from knowledge_base.mapped import give_back_memory
 
 logger = logging.getLogger(__name__)
 
@@ -135,12 +134,5 @@ class LiveEngine:
             time.sleep(0.05)
         asyncio.run(old.close())
         del old
-        _give_back_memory()
-
-
-def _give_back_memory() -> None:
-    gc.collect()
-    if sys.platform == "linux":
-        trim = getattr(ctypes.CDLL(None), "malloc_trim", None)  # glibc only
-        if trim is not None:
-            trim(0)
+        gc.collect()
+        give_back_memory()

@@ -1,12 +1,12 @@
-"""The engine for plain CPUs: OpenVINO GenAI with continuous batching over a merged GGUF file.
+"""The engine for plain CPUs: OpenVINO GenAI with continuous batching over a merged model.
 
 Requests are decoded together, one token each per step, and join or leave between steps, so
 nobody queues behind a long answer. The prefix cache keeps the keys and values of prompts that
 begin alike (instructions, history, passages). One merged model per pipeline: with adapters
 switched at run time, that cache leaks one adapter's states into another's answers.
 
-Prompts go in as token ids of our own tokenizer and answers come out as ids; the tokenizer inside
-the GGUF file is never used, so control tokens cannot come from a customer's text.
+Prompts go in as token ids of our own tokenizer and answers come out as ids; a tokenizer inside
+a GGUF file is never used, so control tokens cannot come from a customer's text.
 https://openvinotoolkit.github.io/openvino.genai/
 """
 
@@ -26,10 +26,11 @@ from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.engine import EngineFailed
-from chatbot.answering.merged import prepare_merged
+from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import model_version, resolve_adapter
+from chatbot.answering.tokens import load_tokenizer, stop_ids
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
 from chatbot.errors import DeskgateError, SetupError
 from chatbot.settings import Settings
@@ -53,7 +54,8 @@ class _Running:
 
 
 class OpenVINOEngine(ThreadedEngine):
-    """``gguf``: a file of ``gguf_file.write_gguf``; ``tokenizer``: the one of its base.
+    """``model``: a folder of ``prepare_network`` or a file of ``write_gguf``; ``tokenizer``: the
+    one of its base.
 
     Two threads: one tokenises requests and sends them to the worker process, one listens.
     """
@@ -63,7 +65,7 @@ class OpenVINOEngine(ThreadedEngine):
 
     def __init__(
         self,
-        gguf: Path,
+        model: Path,
         tokenizer: PreTrainedTokenizerBase,
         stops: Sequence[int],
         model_version: str,
@@ -73,7 +75,7 @@ class OpenVINOEngine(ThreadedEngine):
         self.broken: str | None = None
         self._tokenizer = tokenizer
         self._options = options or PipelineOptions()
-        self._start = partial(WorkerProcess, gguf, stops, self._options)
+        self._start = partial(WorkerProcess, model, stops, self._options)
         self._process = self._start()
         self._running: dict[int, _Running] = {}
         self._number = 0
@@ -87,14 +89,12 @@ class OpenVINOEngine(ThreadedEngine):
         cls, settings: Settings, options: PipelineOptions | None = None
     ) -> OpenVINOEngine:
         """Prepares the base model and the merged file if needed. Raises SetupError."""
-        from transformers import AutoTokenizer
-
         base = prepare_base_model(settings)
         adapter = resolve_adapter(settings)
-        gguf = prepare_merged(base, adapter, settings.data_dir)
-        tokenizer = AutoTokenizer.from_pretrained(base)
+        network = prepare_network(base, adapter, settings.data_dir)
+        tokenizer = load_tokenizer(base)
         return cls(
-            gguf,
+            network,
             tokenizer,
             stop_ids(base, tokenizer),
             model_version(base, adapter),
@@ -222,12 +222,3 @@ class OpenVINOEngine(ThreadedEngine):
         else:
             job.fail(error)
         self._done(job)
-
-
-def stop_ids(base: Path, tokenizer: Any) -> tuple[int, ...]:
-    """The tokens that end an answer: of the generation config and of the tokenizer."""
-    from transformers import GenerationConfig
-
-    configured = GenerationConfig.from_pretrained(base).eos_token_id
-    stops = configured if isinstance(configured, list) else [configured]
-    return tuple(sorted({token for token in [*stops, tokenizer.eos_token_id] if token is not None}))

@@ -19,28 +19,32 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from pathlib import Path
 from typing import IO, Any
 
 import numpy as np
 
+from knowledge_base.mapped import forget_pages, give_back_memory, hold_little_memory
 from knowledge_base.quiet import import_openvino
 
 BLOCK_TOKENS = 32
 """Tokens in one block of the KV cache; fixed by the CPU plugin."""
+
+WARM_TOKENS = 64  # enough rows for the kernels of a prompt
 
 
 class Batch:
     """The requests that are decoded together. ``say`` takes the objects that go out."""
 
     def __init__(self, pipeline: Any, stops: set[int], say: Any) -> None:
-        self._pipeline = pipeline
+        self.pipeline = pipeline
         self._stops = stops
         self._say = say
         self._handles: dict[int, Any] = {}
 
     @property
     def busy(self) -> bool:
-        return bool(self._handles) or bool(self._pipeline.has_non_finished_requests())
+        return bool(self._handles) or bool(self.pipeline.has_non_finished_requests())
 
     def take(self, message: dict[str, Any]) -> None:
         if "cancel" in message:
@@ -54,12 +58,12 @@ class Batch:
         number = int(message["id"])
         try:
             config = _generation_config(message, self._stops)
-            self._handles[number] = self._pipeline.add_request(number, ids, config)
+            self._handles[number] = self.pipeline.add_request(number, ids, config)
         except RuntimeError as error:
             self._say({"id": number, "error": str(error)})
 
     def step(self) -> None:
-        self._pipeline.step()
+        self.pipeline.step()
         for number in list(self._handles):
             self._read(number)
 
@@ -101,13 +105,34 @@ def load_pipeline(path: str, options: dict[str, Any]) -> Any:
     return genai.ContinuousBatchingPipeline(path, scheduler, "CPU", dict(options["properties"]))
 
 
+def warm(batch: Batch, path: str) -> None:
+    """One request, at which the weights are packed; then their file is out of memory again.
+
+    Raises RuntimeError if the request fails."""
+
+    def hear(event: dict[str, Any]) -> None:
+        if "error" in event:
+            raise RuntimeError(event["error"])
+
+    silent = Batch(batch.pipeline, set(), hear)
+    silent.take({"id": 0, "ids": [*range(WARM_TOKENS)], "max": 2, "temperature": 0, "seed": 0})
+    while silent.busy:
+        silent.step()
+    weights = Path(path) / "openvino_model.bin"
+    if weights.exists():
+        forget_pages(weights)
+    give_back_memory()
+
+
 def _generation_config(message: dict[str, Any], stops: set[int]) -> Any:
     import openvino_genai as genai
 
     config = genai.GenerationConfig()
     config.max_new_tokens = message["max"]
     config.apply_chat_template = False
-    config.stop_token_ids = stops
+    config.stop_token_ids = stops or {0}  # it wants one even if none is to end the answer
+    config.eos_token_id = min(config.stop_token_ids)
+    config.ignore_eos = not stops
     config.logprobs = 1  # they show scores that are not finite
     config.do_sample = message["temperature"] > 0
     if config.do_sample:
@@ -130,6 +155,7 @@ def serve(path: str, options: dict[str, Any], source: IO[bytes], target: IO[byte
     threading.Thread(target=listen, daemon=True).start()
     try:
         batch = Batch(load_pipeline(path, options), set(options["stops"]), say)
+        warm(batch, path)
     except RuntimeError as error:
         say({"ready": False, "error": str(error)})
         target.flush()
@@ -146,6 +172,7 @@ def serve(path: str, options: dict[str, Any], source: IO[bytes], target: IO[byte
 
 
 def main() -> None:
+    hold_little_memory()
     # What libraries print must not end up among the answers.
     target = os.fdopen(os.dup(1), "wb")
     os.dup2(2, 1)

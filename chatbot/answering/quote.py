@@ -85,9 +85,7 @@ def _without_said_cells(quote: Sentence, words: set[str]) -> Sentence | None:
     if not all(": " in cell for cell in cells):  # no row, or a cell with a semicolon of its own
         return quote
     kept = [
-        cell
-        for cell in cells
-        if not _numbers(cell) <= words or _share_of(cell, words) < SAID_WORDS
+        cell for cell in cells if not _numbers(cell) <= words or _share_of(cell, words) < SAID_WORDS
     ]
     return replace(quote, text=f"{label}{mark}{'; '.join(kept)}.") if kept else None
 

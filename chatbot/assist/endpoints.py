@@ -10,6 +10,7 @@ from pydantic import BaseModel, Field
 from chatbot.assist.service import MAX_TRANSCRIPT, suggest
 from chatbot.conversations.schemas import Body
 from chatbot.errors import BadInput
+from chatbot.safety.openai_moderation import openai_result
 from chatbot.storage.ids import new_id
 from chatbot.types import HistoryMessage, Side
 from chatbot.web.context import Agent, Ctx
@@ -17,6 +18,7 @@ from chatbot.web.context import Agent, Ctx
 router = APIRouter(prefix="/v1", tags=["assist"])
 
 MAX_TEXT = 100_000
+MAX_INPUTS = 128  # texts of one request to /v1/moderations
 
 
 class TranscriptMessage(Body):
@@ -29,11 +31,26 @@ class SuggestBody(Body):
     conversation_id: str | None = None
 
 
-class ModerationBody(BaseModel):
-    """OpenAI's request; ``model`` is accepted and ignored."""
+class TextPart(BaseModel):
+    type: Literal["text"]
+    text: str
 
-    input: str | list[str]
+
+class ModerationBody(BaseModel):
+    """OpenAI's request; ``model`` is accepted and ignored. Parts are one text, strings several."""
+
+    input: (
+        str
+        | Annotated[list[str], Field(max_length=MAX_INPUTS)]
+        | Annotated[list[TextPart], Field(max_length=MAX_INPUTS)]
+    )
     model: str | None = None
+
+    def texts(self) -> list[str]:
+        if isinstance(self.input, str):
+            return [self.input]
+        parts = [part.text for part in self.input if isinstance(part, TextPart)]
+        return ["\n".join(parts)] if parts else [t for t in self.input if isinstance(t, str)]
 
 
 class ClassifyBody(Body):
@@ -53,20 +70,10 @@ async def suggestions(body: SuggestBody, _staff: Agent, ctx: Ctx) -> dict[str, A
 @router.post("/moderations")
 async def moderations(body: ModerationBody, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
     """Source: https://platform.openai.com/docs/api-reference/moderations"""
-    texts = [body.input] if isinstance(body.input, str) else body.input
+    texts = body.texts()
     if not texts:
         raise BadInput("`input` is empty; send a text or a list of texts")
-    results = []
-    for text in texts:
-        found = await ctx.desk.moderate(text, Side.BOT)
-        flagged = {reason.rule or reason.code.value for reason in found.reasons}
-        results.append(
-            {
-                "flagged": found.flagged,
-                "categories": {name: name in flagged for name in found.scores},
-                "category_scores": dict(found.scores),
-            }
-        )
+    results = [openai_result(await ctx.desk.moderate(text, Side.BOT)) for text in texts]
     return {"id": new_id("modr"), "model": ctx.desk.toxicity_name, "results": results}
 
 

@@ -7,8 +7,9 @@ from dataclasses import replace
 
 from chatbot.routing.artifact import Bands
 from chatbot.routing.evidence import Evidence, Turn
+from chatbot.routing.outcome import Outcome
 from chatbot.routing.policy_file import DeclaredRoute, Routes
-from chatbot.types import Action, Route, Tone
+from chatbot.types import Action, Route
 
 SLOT_REPLY_WORDS = 4  # "it's LM-1234567, sorry": a reply to our question, not a new one
 CAUTION = 0.25  # a second intent this likely that must be reviewed makes the message reviewed
@@ -29,6 +30,7 @@ class Decision:
         self.prediction = turn.prediction
         self.first = routes.route(turn.prediction.intent)
         self.evidence = Evidence(routes.file, turn)
+        self.outcome = Outcome(routes, turn, self.evidence, self.act)
 
     def route(self) -> Route:
         route = self._by_rule()
@@ -57,19 +59,19 @@ class Decision:
         confidence = self.prediction.confidence
         if confidence >= self.act:
             why = f"{self.first.intent} with confidence {confidence:.2f}"
-            return self._declared(self.first, why)
+            return self.outcome.declared(self.first, why)
         return self._unsure()
 
     def _crisis(self) -> Route | None:
         if not self.turn.screening.crisis:
             return None
-        return self._make(Action.CRISIS, "the customer may be in danger", urgent=True)
+        return self.outcome.make(Action.CRISIS, "the customer may be in danger", urgent=True)
 
     def _language(self) -> Route | None:
         code = self.turn.screening.language.code
         if code is None or code == self.turn.company_language.split("-")[0].lower():
             return None
-        return self._handover(
+        return self.outcome.handover(
             f"written in {code!r}, the company answers in {self.turn.company_language!r}",
             template=self.file.language.template,
         )
@@ -77,10 +79,10 @@ class Decision:
     def _asked_for_a_person(self) -> Route | None:
         keyword = self.evidence.keyword()
         if keyword is not None:
-            return self._handover(f"the message contains {keyword!r}")
+            return self.outcome.handover(f"the message contains {keyword!r}")
         chance = dict(self.prediction.intents).get(HUMAN_REQUEST, 0.0)
         if chance >= HUMAN_REQUEST_FROM and self.prediction.intent == HUMAN_REQUEST:
-            return self._handover(f"{HUMAN_REQUEST} with confidence {chance:.2f}")
+            return self.outcome.handover(f"{HUMAN_REQUEST} with confidence {chance:.2f}")
         return None
 
     def _tone(self) -> Route | None:
@@ -88,13 +90,13 @@ class Decision:
         if tone not in self.file.handover.tones:
             return None
         urgent = tone in self.file.handover.urgent_tones
-        return self._handover(f"the customer sounds {tone.value}", urgent=urgent)
+        return self.outcome.handover(f"the customer sounds {tone.value}", urgent=urgent)
 
     def _failed_before(self) -> Route | None:
         count = self.evidence.failures()
         if count < self.file.handover.after_failures:
             return None
-        return self._handover(f"the bot did not help {count} times in a row")
+        return self.outcome.handover(f"the bot did not help {count} times in a row")
 
     def _slot_reply(self) -> Route | None:
         """A reply to our own question for a slot, whatever the router makes of a number.
@@ -108,13 +110,13 @@ class Decision:
             given = self.evidence.given(slot)
             if given and self.evidence.words_beside_values() <= SLOT_REPLY_WORDS:
                 why = f"the {name} that was asked for"
-                return self._make(then, why, template=self._template_of(then))
+                return self.outcome.make(then, why, template=self.outcome.template_of(then))
             unclear = self.prediction.confidence < self.act or self.prediction.out_of_scope
             if not given and (unclear or self.prediction.intent == AFFIRM_DENY):
-                return self._make(
+                return self.outcome.make(
                     then,
                     f"{name} was asked for and not given",
-                    template=self._template_of(then),
+                    template=self.outcome.template_of(then),
                     missing=name,
                 )
         return None
@@ -128,7 +130,7 @@ class Decision:
             if self.first.intent in slot.own_case and self.evidence.given(slot):
                 then = Action(slot.then)
                 why = f"{self.first.intent} about an {name} that was given"
-                return self._make(then, why, template=self._template_of(then))
+                return self.outcome.make(then, why, template=self.outcome.template_of(then))
         return None
 
     def _out_of_scope(self) -> Route | None:
@@ -138,10 +140,10 @@ class Decision:
         # A follow-up ("and with a pin?") says little of its own subject.
         if score >= scope.refuse_from and not self.evidence.follows_up():
             why = f"out of scope, score {score:.2f}"
-            return self._make(Action.REFUSE, why, template=scope.template)
+            return self.outcome.make(Action.REFUSE, why, template=scope.template)
         if self.prediction.confidence >= self.clarify:  # what is out of scope has no likely intent
             return None
-        return self._make(
+        return self.outcome.make(
             Action.ANSWER, f"perhaps out of scope ({score:.2f}): the help articles are asked first"
         )
 
@@ -151,36 +153,38 @@ class Decision:
         confidence = self.prediction.confidence
         for declared, chance in top:
             if declared.action is Action.ALWAYS_REVIEW and chance >= CAUTION:
-                return self._declared(declared, f"may be {declared.intent} ({chance:.2f})")
+                return self.outcome.declared(declared, f"may be {declared.intent} ({chance:.2f})")
         if all(declared.action is Action.ANSWER for declared, _ in top):
-            return self._make(
+            return self.outcome.make(
                 Action.ANSWER,
                 f"unsure ({confidence:.2f}), but the likely intents are all answered from articles",
             )
         same = {(d.action, d.template, d.slot) for d, _ in top}
         if len(same) == 1 and confidence >= self.clarify:
-            return self._declared(self.first, "unsure, but the likely intents share this route")
+            return self.outcome.declared(
+                self.first, "unsure, but the likely intents share this route"
+            )
         rival = top[1][1] if len(top) > 1 else 0.0
         if confidence >= self.clarify and rival < RIVAL * confidence:
-            return self._declared(
+            return self.outcome.declared(
                 self.first, f"{self.first.intent} with confidence {confidence:.2f}, without a rival"
             )
         if self._articles_may_hold(top):
             why = f"unsure ({confidence:.2f}), but asked as a question"
-            return self._articles_first(
+            return self.outcome.articles_first(
                 why, self.first.slot if confidence >= self.clarify else None
             )
         if confidence >= self.clarify:
             names = " or ".join(d.label for d, _ in top)
-            return self._make(Action.CLARIFY, f"unsure ({confidence:.2f}) between {names}")
+            return self.outcome.make(Action.CLARIFY, f"unsure ({confidence:.2f}) between {names}")
         if self.first.action is Action.ANSWER:
-            return self._make(
+            return self.outcome.make(
                 Action.ANSWER, f"unsure ({confidence:.2f}): the help articles are asked first"
             )
         why = f"too unsure to act or to ask ({confidence:.2f})"
         if self.file.confidence.below == "answer":
-            return self._make(Action.ANSWER, f"{why}: the help articles are asked first")
-        return self._handover(why)
+            return self.outcome.make(Action.ANSWER, f"{why}: the help articles are asked first")
+        return self.outcome.handover(why)
 
     def _articles_may_hold(self, top: list[tuple[DeclaredRoute, float]]) -> bool:
         """A question back is not worth it where the articles can be asked at once."""
@@ -191,72 +195,3 @@ class Decision:
         if self.first.action is Action.ANSWER and Action.HANDOVER not in others:
             return True
         return Action.ANSWER in {self.first.action, *others} and self.evidence.question()
-
-    def _declared(self, declared: DeclaredRoute, why: str) -> Route:
-        urgent = declared.urgent
-        if declared.action is not Action.ASK_SLOT or declared.slot is None:
-            template = declared.template or self._template_of(declared.action)
-            return self._make(declared.action, why, template=template, urgent=urgent)
-        slot = self.file.slots[declared.slot]
-        then = Action(slot.then)
-        if self.evidence.given(slot) or self.evidence.remembered(slot):
-            why = f"{why}; {declared.slot} is known"
-            return self._make(then, why, template=self._template_of(then), urgent=urgent)
-        if self.evidence.asked(slot):
-            why = f"{why}; {declared.slot} was asked for and not given"
-            return self._make(
-                then, why, template=self._template_of(then), urgent=urgent, missing=declared.slot
-            )
-        if self.evidence.question():
-            return self._articles_first(f"{why}, but asked as a question", declared.slot)
-        return self._make(
-            Action.ASK_SLOT,
-            f"{why}; {declared.slot} is missing",
-            template=slot.ask,
-            urgent=urgent,
-            missing=declared.slot,
-        )
-
-    def _articles_first(self, why: str, slot: str | None) -> Route:
-        """If they hold nothing, the slot is asked for."""
-        return self._make(
-            Action.ANSWER,
-            f"{why}: the help articles are asked first",
-            template=self.file.slots[slot].ask if slot else None,
-            missing=slot,
-        )
-
-    def _template_of(self, action: Action) -> str | None:
-        return self.file.handover.template if action is Action.HANDOVER else None
-
-    def _handover(self, why: str, *, template: str | None = None, urgent: bool = False) -> Route:
-        # a threat or a safety matter stays urgent, whichever rule came first
-        urgent = urgent or self.turn.screening.tone is Tone.THREATENING
-        urgent = urgent or (self.first.urgent and self.prediction.confidence >= self.act)
-        return self._make(
-            Action.HANDOVER,
-            why,
-            template=template or self.file.handover.template,
-            urgent=urgent,
-        )
-
-    def _make(
-        self,
-        action: Action,
-        why: str,
-        *,
-        template: str | None = None,
-        urgent: bool = False,
-        missing: str | None = None,
-    ) -> Route:
-        return Route(
-            intent=self.prediction.intent,
-            confidence=self.prediction.confidence,
-            out_of_scope=self.prediction.out_of_scope,
-            action=action,
-            why=why,
-            template=template,
-            missing_slot=missing,
-            urgent=urgent,
-            alternatives=self.prediction.intents[1:3],
-        )

@@ -2,21 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
-from numpy.typing import NDArray
 
 from chatbot.errors import SetupError
 from chatbot.routing import artifact, scope
 from chatbot.routing.neighbours import Index, Neighbour
-from chatbot.routing.tags import decode_tags, tag_count
-from chatbot.routing.tokens import Tokens, Window
-from chatbot.types import Entity, Prediction
-from knowledge_base.batching import Batched, Row
+from chatbot.routing.outputs import Floats, IntentHead, Outputs, read
+from chatbot.routing.tags import tag_count
+from chatbot.routing.tokens import Tokens
+from chatbot.types import Prediction
+from knowledge_base.batching import Batched
 from knowledge_base.compiled import Recipe
 from knowledge_base.encoder import EncoderFiles
 from knowledge_base.lora import AdapterUnusable, merge, peft_adapter_of, read_tensors
@@ -25,84 +24,6 @@ if TYPE_CHECKING:
     from chatbot.routing.network import RouterNetwork
 
 DEFAULT_WEIGHTS = Path(__file__).parent / "weights"
-
-Floats = NDArray[np.float32]
-
-
-@dataclass(frozen=True, slots=True)
-class Outputs:
-    """Raw outputs for some texts: what calibration starts from."""
-
-    vectors: Floats
-    """Unit vectors, shape (texts, hidden)."""
-    logits: Floats
-    """Before temperature, shape (texts, outputs)."""
-    entities: tuple[tuple[Entity, ...], ...]
-    readable: frozenset[int]
-    """Rows in which the vocabulary knows a token: not emoji or an unknown script alone."""
-
-    def similarity(self, index: Index) -> Floats:
-        """Cosines of shape (texts, examples)."""
-        return index.similarity(self.vectors)
-
-
-@dataclass(frozen=True, slots=True)
-class IntentHead:
-    """The intent head outside the network: a text of several windows has one vector."""
-
-    directions: Floats
-    """Unit rows, shape (outputs, hidden)."""
-    bias: Floats
-    scale: float
-
-    @classmethod
-    def of(cls, weight: Floats, bias: Floats, scale: float) -> IntentHead:
-        return cls(unit(weight), bias, scale)
-
-    def logits(self, vectors: Floats) -> Floats:
-        """Shape (texts, outputs), for unit vectors of shape (texts, hidden)."""
-        logits: Floats = self.scale * (vectors @ self.directions.T + self.bias)
-        return logits
-
-
-def run_network(
-    network: RouterNetwork, tokens: Tokens, texts: Sequence[str], entity_labels: Sequence[str]
-) -> Outputs:
-    """What ``read`` gives, of a network in training."""
-    from knowledge_base.torch_forward import TorchForward
-
-    weight, bias = (value.detach().numpy() for value in network.intent.parameters())
-    head = IntentHead.of(weight, bias, network.scale)
-    return read(Batched(TorchForward(network)), head, tokens, texts, entity_labels)
-
-
-def read(
-    network: Batched,
-    head: IntentHead,
-    tokens: Tokens,
-    texts: Sequence[str],
-    entity_labels: Sequence[str],
-) -> Outputs:
-    """One pass over ``texts``; windows of one length share a batch."""
-    windows = tokens.windows(texts)
-    totals = np.zeros((len(texts), head.directions.shape[1]), dtype=np.float32)
-    found: list[dict[tuple[int, int], Entity]] = [{} for _ in texts]
-    answers = network.run([Row(window.ids) for window in windows])
-    for window, (sums, *tags) in zip(windows, answers, strict=True):
-        totals[window.row] += sums
-        for scores in tags:
-            _collect(found[window.row], window, scores, texts[window.row], entity_labels)
-    vectors = unit(totals)
-    entities = tuple(_without_overlap(e.values()) for e in found)
-    readable = frozenset(w.row for w in windows if tokens.readable(w))
-    return Outputs(vectors, head.logits(vectors), entities, readable)
-
-
-def unit(rows: Floats) -> Floats:
-    """Each row divided by its length, shape (n, size)."""
-    lengths = np.linalg.norm(rows, axis=1, keepdims=True)
-    divided: Floats = rows / np.maximum(lengths, 1e-12)
-    return divided
 
 
 class RouterModel:
@@ -230,28 +151,3 @@ def _recipe(directory: Path, manifest: artifact.Manifest, files: EncoderFiles) -
         "scale": repr(scale),
     }
     return Recipe("router", inputs, build)
-
-
-def _collect(
-    found: dict[tuple[int, int], Entity],
-    window: Window,
-    scores: Floats,
-    text: str,
-    labels: Sequence[str],
-) -> None:
-    real = [i for i, (start, end) in enumerate(window.offsets) if end > start]
-    offsets = [window.offsets[i] for i in real]
-    for start, end, label, score in decode_tags(scores[real], offsets, labels):
-        entity = Entity(label, start, end, text[start:end], source="model", score=score)
-        known = found.get((start, end))
-        if known is None or known.score < score:
-            found[(start, end)] = entity
-
-
-def _without_overlap(entities: Iterable[Entity]) -> tuple[Entity, ...]:
-    """Where two windows disagree the longer span wins: the other one was cut by a border."""
-    kept: list[Entity] = []
-    for entity in sorted(entities, key=lambda e: (e.start - e.end, e.start)):
-        if all(entity.end <= k.start or entity.start >= k.end for k in kept):
-            kept.append(entity)
-    return tuple(sorted(kept, key=lambda e: e.start))

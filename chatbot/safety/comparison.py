@@ -48,6 +48,19 @@ class Change:
         return f"line {self.line}: {arrow}  {self.text!r}{why.replace('because', gone + 'because')}"
 
 
+def lines_of(text: str) -> Iterable[str] | None:
+    """Standard input for '-', a file's lines for its path; None for a text that is neither."""
+    if text == "-":
+        sys.stdin.reconfigure(encoding="utf-8", errors="replace")  # type: ignore[union-attr]
+        return sys.stdin
+    try:
+        if Path(text).is_file():
+            return Path(text).read_text("utf-8", errors="replace").splitlines()
+    except (OSError, ValueError):  # too long for a path, or with a null character: a text
+        return None
+    return None
+
+
 def changes(
     moderator: Moderator,
     policies: tuple[PolicyRules, PolicyRules],
@@ -79,21 +92,22 @@ def compare_command(
     side: Side,
     as_json: bool,
     write: Callable[[str], object],
+    lines: Iterable[str] | None = None,
 ) -> None:
-    """Writes the rows whose verdict ``other`` changes, then how many of how many. '-' reads
-    lines from standard input. Raises SetupError for a policy that cannot be read."""
+    """Writes the rows whose verdict ``other`` changes, then how many of how many. Each of
+    ``lines`` is a text, if there are any. Raises SetupError for a policy that cannot be read."""
     from chatbot.company import load_company
     from chatbot.safety.moderation import line_text, load_moderator
 
     company = load_company(settings.company)
     policies = (read_rules(settings.company / "policy.toml"), read_rules(other))
-    lines = [text]
-    if text == "-":
-        lines = [line_text(line, n, as_json) for n, line in enumerate(sys.stdin, 1) if line.strip()]
+    texts = [text]
+    if lines is not None:
+        texts = [line_text(line, n, as_json) for n, line in enumerate(lines, 1) if line.strip()]
     moderator = load_moderator(settings)
     changed = 0
-    for change in changes(moderator, policies, lines, side, company.allowed_domains):
+    for change in changes(moderator, policies, texts, side, company.allowed_domains):
         changed += 1
         write(json.dumps(change.document()) if as_json else str(change))
     if not as_json:
-        write(f"{changed} of {len(lines)} texts would be judged differently")
+        write(f"{changed} of {len(texts)} texts would be judged differently")

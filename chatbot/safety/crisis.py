@@ -20,6 +20,10 @@ _PEOPLE: Final = (
     r"step-?dad|step-?father|mum|mom|mother|uncle|carer|boss|brother|son|daughter|sister|host|"
     r"flatmate|landlord))"
 )
+_SOMEBODY: Final = (
+    r"(?:i|we|he|she|baby|child|kids?|toddler|son|daughter|boy|girl|one|nephew|niece|grand\w{1,8}|friend|"
+    r"mum|mom|dad|brother|sister|husband|wife|year[- ]old)"
+)
 _WANT: Final = (
     r"(?:want(?:ed|s|ing)? to|wanna|going to|gonna|plan(?:ning|s)? to|ready to|decided to|about to|"
     r"thinking (?:of|about)|think about|thoughts of|need to|considering|wish i (?:could|was|were))"
@@ -104,8 +108,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"\b(?:stopped|not|isn't|isnt|struggling to) breath(?:ing|e)\b|\bunconscious\b|\bpassed out\b"
             r"|\b(?:has|have|just|'s) collapsed\b|\b(?:having|got|have) (?:bad |severe |strong )?chest pains?\b"
             r"|\bthroat(?: is|'s)? closing\b|\b(?:won'?t|wont|doesn'?t|can'?t) stop (?:the )?bleeding\b"
-            r"|\b(?:swallowed|drank|ate|eaten) (?:\w+ ){0,5}(?:battery|batteries|bleach|descaler|magnets?|"
-            r"detergent|dishwasher|button cell)\b|\b(?:having|had) a (?:seizure|stroke)\b|\banaphyla"
+            r"|\b(?:having|had) a (?:seizure|stroke)\b|\banaphyla"
             r"|\b(?:he|she|they|someone|man|woman)(?:'s| has|'s got| is| have)? (?:got |holding )?(?:a |an )"
             r"(?:knife|gun|weapon|machete)\b|\b(?:call|send|need) (?:an ambulance|the police|999|112|911)\b",
         ),
@@ -117,6 +120,30 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             r"|\b(?:breaking|broken|broke) into (?:the|my|our) (?:house|flat|home)\b.{0,40}\b(?:now|hiding|upstairs)\b"
             r"|\b(?:tongue|lips|face|throat) (?:is|are|'s) swelling\b|\bwe(?:'re| are) (?:stuck|trapped)\b.{0,60}"
             r"\b(?:blizzard|cold|lift|water|smoke|freezing)\b",
+        ),
+        (
+            "self_harm",
+            r"\btired of (?:being alive|living|life)\b(?! (?:in|with|at|without|out)\b)"
+            r"|\b(?:no|not a|(?:can'?t|cannot|don'?t|do not) see (?:a|any)) (?:single )?reason to (?:get up|wake up|be here|carry on)\b(?! (?:early|for|so|to|with)\b)"
+            r"|\bhop(?:e|ing) (?:that )?i (?:won'?t|don'?t|do not|will not|never) wake up\b(?! to)"
+            r"|\b(?:the world|everyone|everybody|they|my (?:family|kids|children|wife|husband)) (?:\w+ ){0,3}(?:lighter|easier|better|fine) (?:by one|without me)\b"
+            r"|\bi(?:'?m| am) not safe (?:by myself|on my own|with myself|from myself)\b|\bno fight left\b|\bwant out of my life\b"
+            r"|\b(?:scared|afraid|frightened) of what i(?:'ll| will| might| could| may) do\b(?! to)",
+        ),
+        (
+            "danger",
+            r"\b(?:he|she|baby|child|kid|toddler|son|daughter|boy|girl|mum|dad|gran\w*|friend|wife|husband)(?:'?s| is)? (?:choking|fitting|convulsing|drowning)\b(?! (?:you|us|me|the|in (?:mail|debt|news)))"
+            r"|\b(?:can'?t|cannot|couldn'?t) wake (?:him|her|them|my \w+|gran\w*|mum|dad)\b|\bblacking out\b"
+            r"|\b(?:can'?t|cannot) (?:get (?:my|his|her) breath|breathe)\b(?! (?:in|through|with|for|under) )"
+            r"|\b(?:i'?m|i am|he'?s|she'?s) having a (?:heart attack|stroke|fit|seizure)\b(?! (?:at|over|when|about|because))"
+            r"|\b(?:house|kitchen|room|flat|garage|tent|hallway|curtains?|bed|car|van|shed|carpet|sofa|roof)(?:'s| is| are)? (?:now )?(?:alight|in flames|full of smoke)\b"
+            r"|\bsmoke(?:'s| is)? (?:coming|pouring) (?:out|from|through)\b|\b(?:bitten by a snake|snake ?bite)\b",
+        ),
+        (
+            "danger",
+            rf"(?:\b(?:swallowed|gulped)\b|\b{_SOMEBODY}(?:'s|'ve| has| have)? (?:just |maybe )?(?:drank|drunk|ate|eaten|chewed|inhaled|sniffed)\b)"
+            r"[^.!?\n]{0,30}\b(?:fuel|lamp oil|petrol|cleaner|bleach|dishwasher tabs?|glue|slug pellets?|magnets?|batter(?:y|ies)|"
+            r"button cells?|antifreeze|lighter gas|descaler|detergent|iron tablets)\b(?! (?:cover|lid|case|compartment))",
         ),
         (
             "abuse",

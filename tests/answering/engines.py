@@ -15,6 +15,7 @@ from chatbot.answering.engine import Engine, GenerationRequest
 from chatbot.answering.langchain_model import LangChainEngine
 from chatbot.answering.openai_engine import OpenAIEngine
 from chatbot.answering.openvino_engine import OpenVINOEngine
+from chatbot.answering.openvino_process import PipelineOptions
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.answering.transformers_engine import TransformersEngine
 from chatbot.settings import Settings
@@ -33,7 +34,8 @@ def make_engine(name: str, settings: Settings) -> Engine:
         prepare_base_model(settings)
         return TransformersEngine.from_settings(settings)
     if name == "openvino":
-        return OpenVINOEngine.from_settings(settings)
+        # The untrained base is torn between two words; rounding to bfloat16 decides by chance.
+        return OpenVINOEngine.from_settings(settings, PipelineOptions(exact=True))
     if name == "openai":
         transport = httpx.MockTransport(model_server)
         return OpenAIEngine("http://models.test/v1", "m", "key", transport=transport)

@@ -1,122 +1,109 @@
 """``make bench``: what a customer and an operator feel, and how far that is from the possible.
 
-python -m tests.bench                        everything but the soak
+python -m tests.bench                        everything but the soak, about 16 minutes on 2 cores
 python -m tests.bench --only engines turns   parts of it
 python -m tests.bench --quick                few turns, to see that it works
 python -m tests.bench --soak 60              turns for an hour instead
+
+Each part runs in a process of its own: one that fails leaves the figures of the others, and
+``--write`` replaces in ``docs/performance.json`` only what was measured.
 """
 
 from __future__ import annotations
 
 import argparse
-import asyncio
 import json
+import subprocess
+import sys
 import tempfile
+import time
 from pathlib import Path
 from typing import Any
 
-from chatbot.answering.engine import GenerationRequest
-from chatbot.settings import Settings, load_settings
+from tests.bench import parts
 
-PARTS = ("engines", "equality", "turns", "stages", "plain")
 DOCS = Path(__file__).parents[2] / "docs"
+PART_S = 900.0
+"""A part that takes longer hangs; on two quiet cores the longest takes five minutes."""
 
 
-def main() -> None:
+def main() -> int:
     arguments = _arguments()
     with tempfile.TemporaryDirectory() as temporary:
         folder = arguments.data_dir or Path(temporary)
-        found = _measure(arguments, folder)
-    text = json.dumps(found, indent=1, ensure_ascii=False)
-    print(text)
-    if arguments.write:
-        from tests.bench.report import plots, tables, write_into
-
-        (DOCS / "performance.json").write_text(text + "\n", encoding="utf-8")
-        write_into(DOCS / "performance.md", tables(found))
-        plots(found, DOCS / "images")
+        if arguments.part:
+            found = parts.measure(arguments.part, folder, arguments)
+            arguments.out.write_text(json.dumps(found, ensure_ascii=False), encoding="utf-8")
+            return 0
+        return _all(arguments, folder)
 
 
-def _measure(arguments: argparse.Namespace, folder: Path) -> dict[str, Any]:
-    from tests.bench import machine, turns
-    from tests.bench.questions import questions
-
-    found: dict[str, Any] = {"machine": machine.describe()}
-    asked = questions(arguments.turns)
-    if arguments.soak:
-        found["soak"] = turns.soak(folder, asked, arguments.soak)
-        return found
-    if "turns" in arguments.only:
-        found["turns"] = turns.whole_turns(folder, asked, arguments.customers)
-    settings = load_settings({}, data_dir=folder)
-    rest = set(arguments.only) - {"turns"}
-    if rest:
-        _in_process(arguments, settings, asked, found)
-    return found
-
-
-def _in_process(
-    arguments: argparse.Namespace, settings: Settings, asked: list[str], found: dict[str, Any]
-) -> None:
-    from tests.bench import engines, equality, plain_program
-    from tests.bench.questions import questions
-
-    only = set(arguments.only)
-    requests: list[GenerationRequest] = []
-    if only & {"stages", "engines", "equality"}:
-        wanted = questions(arguments.prompts, "dev.jsonl", "train.jsonl")
-        requests = _with_desk(settings, asked, wanted, only, found)
-    if "engines" in only:
-        found["engines"] = engines.compare(settings, requests[:16], arguments.tokens)
-        found["engines"]["limit"] = engines.limits(settings, found["machine"]["bandwidth_gb_s"])
-    if "equality" in only:
-        found["equality"] = equality.equal_answers(settings, requests)
-    if "plain" in only:
-        some = asked[: max(4, len(asked) // 4)]
-        found["plain"] = [
-            plain_program.measure(settings, some, [1, 8], tokens) for tokens in (64, 24)
-        ]
+def _all(arguments: argparse.Namespace, folder: Path) -> int:
+    names = ["soak"] if arguments.soak else ["machine", *arguments.only]
+    found: dict[str, Any] = {}
+    failed = []
+    for name in names:
+        started = time.monotonic()
+        made = _apart(name, arguments, folder)
+        seconds = round(time.monotonic() - started)
+        print(f"{name}: {'failed' if made is None else 'done'} after {seconds} s", file=sys.stderr)
+        if made is None:
+            failed.append(name)
+            continue
+        found[name] = made
+        if arguments.write:
+            _write(found)
+    print(json.dumps(found, indent=1, ensure_ascii=False))
+    return 1 if failed else 0
 
 
-def _with_desk(
-    settings: Settings, asked: list[str], wanted: list[str], only: set[str], found: dict[str, Any]
-) -> list[GenerationRequest]:
-    from chatbot.loading import load_desk
-    from chatbot.prepare import prepare
-    from tests.bench import stages
-    from tests.bench.questions import requests_of
-
-    asyncio.run(prepare(settings))
-    desk = load_desk(settings)
+def _apart(name: str, arguments: argparse.Namespace, folder: Path) -> Any | None:
+    """What the part measured in a process of its own; None if it failed, which it has said."""
+    out = folder / f"bench-{name}.json"
+    out.unlink(missing_ok=True)
+    limit = PART_S + arguments.soak * 60
+    given = [a for a in sys.argv[1:] if a != "--write"]
+    own = ["--part", name, "--out", str(out), "--data-dir", str(folder)]
     try:
-        if "stages" in only:
-            found["stages"] = stages.shares(desk, asked)
-        if only & {"engines", "equality"}:
-            return asyncio.run(requests_of(desk, wanted if "equality" in only else wanted[:16]))
-        return []
-    finally:
-        asyncio.run(desk.close())
+        subprocess.run([sys.executable, "-m", "tests.bench", *given, *own], timeout=limit)
+    except subprocess.TimeoutExpired:
+        print(f"{name} did not end within {limit:.0f} s", file=sys.stderr)
+    return json.loads(out.read_text(encoding="utf-8")) if out.exists() else None
+
+
+def _write(found: dict[str, Any]) -> None:
+    from tests.bench.report import plots, tables, write_into
+
+    file = DOCS / "performance.json"
+    known = json.loads(file.read_text(encoding="utf-8")) if file.exists() else {}
+    known |= found
+    file.write_text(json.dumps(known, indent=1, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_into(DOCS / "performance.md", tables(known))
+    plots(known, DOCS / "images")
 
 
 def _arguments() -> argparse.Namespace:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
-    parser.add_argument("--only", nargs="+", choices=PARTS, default=list(PARTS))
+    parser.add_argument("--only", nargs="+", choices=parts.NAMES, default=list(parts.NAMES))
     parser.add_argument("--turns", type=int, default=60, help="questions for each number")
     parser.add_argument("--customers", type=int, nargs="+", default=[1, 4, 8, 16])
-    parser.add_argument("--prompts", type=int, default=250, help="for the equality of answers")
+    parser.add_argument("--prompts", type=int, default=100, help="for the equality of answers")
     parser.add_argument("--tokens", type=int, default=96, help="written by each engine request")
+    parser.add_argument("--plain", type=int, default=12, help="questions to the plain program")
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES")
     parser.add_argument("--quick", action="store_true", help="few turns and prompts")
     parser.add_argument("--data-dir", type=Path, help="default: an empty one, deleted afterwards")
     parser.add_argument("--write", action="store_true", help="into docs/performance.md and .json")
+    parser.add_argument("--part", help=argparse.SUPPRESS)
+    parser.add_argument("--out", type=Path, help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.quick:
         arguments.turns, arguments.customers = 6, [1, 4]
-        arguments.prompts, arguments.tokens = 12, 16
+        arguments.prompts, arguments.tokens, arguments.plain = 12, 16, 2
     return arguments
 
 
 if __name__ == "__main__":
-    main()
+    sys.exit(main())

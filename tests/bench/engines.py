@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections.abc import Iterator
 from dataclasses import replace
+from pathlib import Path
 from typing import Any
 
 import psutil
@@ -19,6 +21,7 @@ from chatbot.answering.engine import Engine, GenerationRequest
 from chatbot.answering.gguf_file import Precision
 from chatbot.answering.merged import prepare_merged
 from chatbot.answering.openvino_engine import OpenVINOEngine
+from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.served import resolve_adapter
 from chatbot.answering.transformers_engine import Precision as Kind
 from chatbot.answering.transformers_engine import TransformersEngine, load_model
@@ -26,7 +29,7 @@ from chatbot.settings import Settings
 from tests.bench.figures import percentile
 
 TOGETHER = (1, 4, 8)
-PRECISIONS: tuple[Precision, ...] = ("f16", "q8_0", "q4_1")
+QUANTISED: tuple[Precision, ...] = ("q8_0", "q4_1")
 KINDS: tuple[Kind, ...] = ("float32", "bfloat16")
 
 
@@ -57,18 +60,19 @@ async def _write(engine: Engine, request: GenerationRequest) -> tuple[float, int
 
 
 def compare(settings: Settings, requests: list[GenerationRequest], tokens: int) -> dict[str, Any]:
-    """OpenVINO at three precisions and transformers at two, each closed before the next loads."""
+    """OpenVINO as it serves and from GGUF at two precisions, transformers at two; each is closed
+    before the next loads."""
     base, adapter = prepare_base_model(settings), resolve_adapter(settings)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     found: dict[str, Any] = {}
-    for precision in PRECISIONS:
-        gguf = prepare_merged(base, adapter, settings.data_dir, precision)
+    for name, model in models(base, adapter, settings.data_dir):
         started = time.perf_counter()
-        openvino = OpenVINOEngine(gguf, tokenizer, (), precision)
-        found[f"openvino {precision}"] = {
-            "load_s": round(time.perf_counter() - started, 1),
-            "file_mb": round(gguf.stat().st_size / 1e6),
-            "rss_mb": round(psutil.Process(openvino.pid).memory_info().rss / 1e6),
+        openvino = OpenVINOEngine(model, tokenizer, (), name)
+        load_s = round(time.perf_counter() - started, 1)
+        resident = psutil.Process(openvino.pid)
+        found[f"openvino {name}"] = {
+            "load_s": load_s,
+            "rss_mb": round(resident.memory_info().rss / 1e6),
             **_run(openvino, requests, tokens),
         }
     for kind in KINDS:
@@ -82,6 +86,13 @@ def compare(settings: Settings, requests: list[GenerationRequest], tokens: int) 
         }
         del model, plain
     return found
+
+
+def models(base: Path, adapter: Path | None, data_dir: Path) -> Iterator[tuple[str, Path]]:
+    """What OpenVINO can serve, by precision: the network it does serve, and quantised GGUF."""
+    yield "f16", prepare_network(base, adapter, data_dir)
+    for precision in QUANTISED:
+        yield precision, prepare_merged(base, adapter, data_dir, precision)
 
 
 def _run(engine: Engine, requests: list[GenerationRequest], tokens: int) -> dict[str, Any]:
@@ -98,7 +109,8 @@ def limits(settings: Settings, bandwidth_gb_s: float) -> dict[str, float]:
     """Each token of one request reads every weight once (the embedding too: it is tied to the
     output layer), so bandwidth divided by the size of the file is the most there can be."""
     base, adapter = prepare_base_model(settings), resolve_adapter(settings)
-    size = prepare_merged(base, adapter, settings.data_dir).stat().st_size
+    network = prepare_network(base, adapter, settings.data_dir)
+    size = sum(path.stat().st_size for path in network.glob("*.bin"))
     return {
         "file_gb": round(size / 1e9, 3),
         "tokens_per_s_at_most": round(bandwidth_gb_s * 1e9 / size, 1),

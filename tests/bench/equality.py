@@ -10,12 +10,12 @@ from transformers import AutoTokenizer
 
 from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.engine import Engine, GenerationRequest
-from chatbot.answering.merged import prepare_merged
-from chatbot.answering.openvino_engine import OpenVINOEngine, stop_ids
+from chatbot.answering.openvino_engine import OpenVINOEngine
 from chatbot.answering.served import resolve_adapter
+from chatbot.answering.tokens import stop_ids
 from chatbot.answering.transformers_engine import TransformersEngine, load_model
 from chatbot.settings import Settings
-from tests.bench.engines import PRECISIONS
+from tests.bench.engines import models
 
 
 def equal_answers(settings: Settings, requests: list[GenerationRequest]) -> dict[str, Any]:
@@ -27,9 +27,8 @@ def equal_answers(settings: Settings, requests: list[GenerationRequest]) -> dict
     del model
     found: dict[str, Any] = {"requests": len(requests), "different": {}}
     tokenizer = AutoTokenizer.from_pretrained(base)
-    for precision in PRECISIONS:
-        gguf = prepare_merged(base, adapter, settings.data_dir, precision)
-        engine = OpenVINOEngine(gguf, tokenizer, stop_ids(base, tokenizer), precision)
+    for precision, served in models(base, adapter, settings.data_dir):
+        engine = OpenVINOEngine(served, tokenizer, stop_ids(base, tokenizer), precision)
         answers = _answers(engine, requests)
         pairs = list(zip(reference, answers, strict=True))
         found[f"equal_{precision}"] = round(sum(a == b for a, b in pairs) / len(pairs), 4)

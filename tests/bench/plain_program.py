@@ -14,7 +14,6 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import faiss
-import numpy as np
 from detoxify import Detoxify
 from langchain_core.prompts import ChatPromptTemplate
 from langchain_core.runnables import RunnableLambda
@@ -51,7 +50,7 @@ class PlainProgram:
             for paragraph in path.read_text(encoding="utf-8").split("\n\n")
             if len(paragraph) > 60
         ]
-        vectors = np.asarray(self._encoder.encode(self._texts), dtype=np.float32)
+        vectors = self._encoder.embed(self._texts)
         self._index = faiss.IndexFlatIP(vectors.shape[1])
         self._index.add(vectors)
         self._new_tokens, self._passages = new_tokens, passages
@@ -61,7 +60,7 @@ class PlainProgram:
     def answer(self, question: str) -> str:
         """Nothing may be shown before the check, so this is the first text too."""
         with self._lock:
-            vector = np.asarray(self._encoder.encode([question]), dtype=np.float32)
+            vector = self._encoder.embed([question])
             _, (found,) = self._index.search(vector, self._passages)
             text = self._chain.invoke(
                 {

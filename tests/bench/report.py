@@ -7,6 +7,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+from tests.bench import targets
+
 BEGIN, END = "<!-- figures: make bench -->", "<!-- end of figures -->"
 
 
@@ -21,6 +23,11 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         f"{machine['cores']} cores ({', '.join(machine['instructions'])}), memory "
         f"{machine['bandwidth_gb_s']} GB/s, load {machine['load_before']} before the run."
     )
+    yield "\n### Targets\n"
+    yield "| | target | measured | |\n|---|---|---|---|"
+    for line in targets.lines(found):
+        sign = {True: "met", False: "missed", None: "not measured"}[line.met]
+        yield f"| {line.figure} | {line.target} | {line.measured} | {sign} |"
     if "engines" in found:
         rows = {name: row for name, row in found["engines"].items() if name != "limit"}
         yield from _table("Engine alone", rows)
@@ -30,7 +37,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         rows = {n: r for n, r in found["turns"].items() if n.startswith("customers_")}
         yield from _table("Whole turns over HTTP", rows)
         starts = found["turns"]
-        yield f"\nFirst start {starts['first_start_s']} s, later {starts['later_start_s']} s."
+        memory = starts["memory_at_start_mb"]
+        yield (
+            f"\nFirst start {starts['first_start_s']} s, later {starts['later_start_s']} s; "
+            f"then {memory['rss']} MB resident in both processes, {memory['pss']} MB with shared "
+            "pages counted once."
+        )
     for people, rows in found.get("stages", {}).items():
         yield from _table(f"Stages of a turn, {people} at once", rows)
     for plain in found.get("plain", ()):

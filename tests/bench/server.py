@@ -54,11 +54,12 @@ class Server:
         key = re.search(r'key="(dg_widget_\w+)"', httpx.get(self.url).text)
         self.widget_key = key.group(1) if key else ""
 
-    def rss_mb(self) -> float:
-        """Resident memory of the server and of the process that decodes."""
+    def memory_mb(self) -> dict[str, int]:
+        """Of the server and the process that decodes: resident pages, and the same with shared
+        ones counted once (rss, pss)."""
         server = psutil.Process(self.process.pid)
-        processes = [server, *server.children(recursive=True)]
-        return float(sum(process.memory_info().rss for process in processes)) / 1e6
+        found = [p.memory_full_info() for p in (server, *server.children(recursive=True))]
+        return {name: round(sum(getattr(i, name) for i in found) / 1e6) for name in ("rss", "pss")}
 
     def stop(self) -> None:
         self.process.send_signal(signal.SIGTERM)

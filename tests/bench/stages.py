@@ -8,12 +8,13 @@ from __future__ import annotations
 import asyncio
 import time
 from collections import defaultdict
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 from chatbot.desk import Desk
 from chatbot.steps import SentenceReleased, TurnRequest
 from chatbot.turn import run_turn
+from chatbot.types import Sentence
 from tests.bench.figures import by_several, spread
 
 Times = dict[str, list[float]]
@@ -36,12 +37,14 @@ def shares(desk: Desk, asked: list[str], people: tuple[int, ...] = (1, 8)) -> di
 
 async def _timed(desk: Desk, asked: list[str], people: int) -> Times:
     times: Times = defaultdict(list)
-    originals = desk.understand, desk.retrieve, desk.gate.check_sentence
+    originals = desk.understand, desk.retrieve, desk.gate.check_sentence, desk.compose
     desk.understand = _clocked(desk.understand, times["understand_s"])  # type: ignore[method-assign]
     desk.retrieve = _clocked(desk.retrieve, times["retrieve_s"])  # type: ignore[method-assign]
     desk.gate.check_sentence = _clocked(  # type: ignore[method-assign]
         desk.gate.check_sentence, times["gate_per_sentence_s"]
     )
+
+    desk.compose = _waited_for(desk.compose, times)  # type: ignore[method-assign]
 
     async def turn(question: str) -> None:
         started, released = time.perf_counter(), False
@@ -54,8 +57,27 @@ async def _timed(desk: Desk, asked: list[str], people: int) -> Times:
     try:
         await by_several(people, asked, turn)
     finally:
-        desk.understand, desk.retrieve, desk.gate.check_sentence = originals  # type: ignore[method-assign]
+        desk.understand, desk.retrieve = originals[:2]  # type: ignore[method-assign]
+        desk.gate.check_sentence, desk.compose = originals[2:]  # type: ignore[method-assign]
     return times
+
+
+def _waited_for(
+    compose: Callable[..., AsyncGenerator[Sentence, None]], times: Times
+) -> Callable[..., AsyncGenerator[Sentence, None]]:
+    """Seconds until the model has finished its first sentence, and its whole answer."""
+
+    async def clocked(*args: Any) -> AsyncGenerator[Sentence, None]:
+        started = time.perf_counter()
+        first = True
+        async for sentence in compose(*args):
+            if first:
+                times["write_first_s"].append(time.perf_counter() - started)
+                first = False
+            yield sentence
+        times["write_all_s"].append(time.perf_counter() - started)
+
+    return clocked
 
 
 def _clocked(

@@ -25,7 +25,7 @@ async def load(server: Server, asked: Iterable[str], customers: int) -> dict[str
         "streamed": len(firsts),
         "first_sentence_s": spread(firsts),
         "end_s": spread([r["total_s"] for r in results]),
-        "rss_mb": round(server.rss_mb()),
+        "memory_mb": server.memory_mb(),
     }
 
 
@@ -36,6 +36,7 @@ def whole_turns(data_dir: Path, asked: list[str], customers: list[int]) -> dict[
     server.stop()
     server = Server(data_dir)
     found["later_start_s"] = round(server.start_s, 1)
+    found["memory_at_start_mb"] = server.memory_mb()
     found["engine"] = server.engine
     try:
         asyncio.run(ask(server, asked[0]))

@@ -15,6 +15,8 @@ from chatbot.answering.scripted import ScriptedEngine
 from chatbot.errors import BadInput, SetupError
 from chatbot.safety.moderation import Moderator, load_moderator
 from chatbot.settings import Settings, load_settings
+from finetune.answers_eval import judge_all
+from finetune.answers_journal import Journal
 from finetune.answers_rows import AnswerRow, write_rows
 from finetune.candidate import judge_candidate
 from finetune.candidate_compare import compare, largest_differences
@@ -84,6 +86,27 @@ def test_models_that_were_asked_differently_are_not_compared(moderator: Moderato
         compare(few, evaluated(good, moderator, probes(Counts(1, 0, 0))))
 
 
+async def test_what_was_answered_before_an_interruption_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "answers.partial.jsonl"
+    await judge_all(ROWS[:3], ScriptedEngine(good), journal=Journal(file))
+    with file.open("a") as torn:
+        torn.write('{"row": 3, "question": "Whi')
+    asked_now: list[str] = []
+
+    def counting(request: GenerationRequest) -> str:
+        asked_now.append(request.segments[-1].text)
+        return good(request)
+
+    journal = Journal(file)
+    resumed = await judge_all(ROWS, ScriptedEngine(counting), journal=journal)
+    assert len(asked_now) == len(ROWS) - 3
+    whole = await judge_all(ROWS, ScriptedEngine(good))
+    assert [one.answer for one in resumed] == [one.answer for one in whole]
+    assert sorted(Journal(file).known) == list(range(len(ROWS)))
+    journal.close()
+    assert not file.exists()
+
+
 def small_adapter(base: Path, folder: Path) -> Path:
     torch.manual_seed(2)
     model = AutoModelForCausalLM.from_pretrained(base)
@@ -122,6 +145,7 @@ def test_a_candidate_is_judged_once_and_its_report_is_written(
         assert heading in page
     assert {"right", "toxic"} <= judged()
     assert len(loaded) == 2  # kept
+    assert not list(tmp_path.glob("**/*.partial.jsonl"))
 
 
 def test_what_cannot_be_judged_is_refused_by_name(tmp_path: Path, small_base: Path) -> None:

@@ -43,7 +43,7 @@ def adapter(tmp_path: Path, four_bit_base: Path) -> Path:
     )
     for name, weight in model.named_parameters():
         if "lora_B" in name:
-            torch.nn.init.normal_(weight, std=2e-4)
+            torch.nn.init.normal_(weight, std=1.2e-3)
     model.save_pretrained(str(tmp_path / "adapter"))
     return tmp_path / "adapter"
 

@@ -25,7 +25,8 @@ __all__ = ["small_base"]
 
 def evaluation(model: str, right: float, toxic: float = 0.0, n: int = 100) -> Evaluation:
     rows = tuple(
-        {"right": i < right * n, "toxic": i < toxic * n, "answer": "a", "question": "q"}
+        {"right": i < right * n, "toxic": i < toxic * n}
+        | {"answer": "a", "question": "q", "gold": ""}
         for i in range(n)
     )
     return Evaluation(model, "rows", rows, 1.0)

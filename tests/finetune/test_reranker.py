@@ -172,8 +172,8 @@ def test_late_interaction_is_served_as_it_was_trained_and_goes_on_after_an_inter
     with monkeypatch.context() as patch:
         patch.setattr("finetune.reranker_train.loss_of", interrupted)
         with pytest.raises(KeyboardInterrupt):
-            train_late_interaction(phases, files, recipe, tmp_path)
-    again = train_late_interaction(phases, files, recipe, tmp_path)
+            train_late_interaction(phases, files, recipe, out=tmp_path)
+    again = train_late_interaction(phases, files, recipe, out=tmp_path)
     for name, tensor in again.tensors().items():
         assert tensor.float() == pytest.approx(whole[name].float(), abs=1e-3)
     save_file(again.tensors(), tmp_path / "second.safetensors")
@@ -183,3 +183,14 @@ def test_late_interaction_is_served_as_it_was_trained_and_goes_on_after_an_inter
     found = served.logits_for(ASKED.question, PAGES)
     assert found == pytest.approx(expected, abs=0.3)  # training computes in bfloat16
     assert found[0] > found[1]
+
+
+def test_the_second_stage_goes_on_from_weights_trained_before(tmp_path):
+    files = EncoderFiles()
+    recipe = replace(SECOND, rank=4, alpha=8, batch=8, first_block=1)
+    first = train_late_interaction([[ASKED] * 8], files, recipe)
+    path = tmp_path / "second.safetensors"
+    save_file(first.tensors(), path)
+    more = train_late_interaction([[]], files, recipe, path)
+    for name, tensor in more.tensors().items():
+        assert torch.equal(tensor, first.tensors()[name]), name

@@ -28,7 +28,7 @@ def write(path: Path, rows: list[dict[str, Any]]) -> Path:
 
 def recipe(tmp_path: Path, train: list[dict[str, Any]], **options: Any) -> RouterConfig:
     path = write(tmp_path / "train.jsonl", train)
-    settings: dict[str, Any] = {"epochs": 2, "min_steps": 0} | options
+    settings: dict[str, Any] = {"epochs": 2, "min_steps": 0, "few_shot_rows": 0} | options
     return RouterConfig(train=path, out=tmp_path / "out" / "router", **settings)
 
 
@@ -244,6 +244,25 @@ def test_rows_with_lists_train_a_multi_label_router(tmp_path: Path) -> None:
     train_router(config, lambda line: None)
     chances = dict(RouterModel.load(config.out).predict(["cancel my booking"])[0].intents)
     assert min(chances.values()) > 0.5
+
+
+def test_with_few_rows_an_intent_the_encoder_stays_as_it_is(tmp_path: Path) -> None:
+    config = recipe(tmp_path, ROWS, few_shot_rows=40)
+    metrics = train_router(config, lambda line: None)
+    assert not (config.out / "adapter.safetensors").exists()
+    assert metrics["dev_rows"] == metrics["train_rows"] == len(ROWS)
+    assert metrics["dev"]["intent_accuracy_no_rejection"] == 1.0
+    assert RouterModel.load(config.out).predict(["where is my parcel"])[0].intent == "order_status"
+    recalibrate_router(config.out, config.train, 0.03)
+    assert evaluate_router(config.out, config.train)["intent_accuracy_no_rejection"] == 1.0
+
+
+def test_a_row_is_not_its_own_evidence_where_nothing_is_held_out(tmp_path: Path) -> None:
+    odd = [
+        {"text": "purple elephants dance", "intent": name} for name in ("order_status", "thanks")
+    ]
+    metrics = train_router(recipe(tmp_path, [*ROWS, *odd], few_shot_rows=40), lambda line: None)
+    assert metrics["dev"]["intent_accuracy_no_rejection"] <= (len(ROWS) + 1) / (len(ROWS) + 2)
 
 
 def test_an_interrupted_training_goes_on_where_it_was(tmp_path: Path) -> None:

@@ -36,7 +36,8 @@ def test_no_text_stands_twice_or_on_both_sides(train: str, dev: str) -> None:
 
 
 @pytest.mark.parametrize(
-    "name", ["contrast_train", "contrast_dev", "desk_tone_more", "bot_tone_more"]
+    "name",
+    ["contrast_train", "contrast_dev", "desk_tone_more", "bot_tone_more", "group_statements"],
 )
 def test_a_finer_toxicity_label_implies_toxic_unless_it_is_only_obscene(name: str) -> None:
     for row in rows(f"safety/{name}.jsonl"):
@@ -45,7 +46,7 @@ def test_a_finer_toxicity_label_implies_toxic_unless_it_is_only_obscene(name: st
         assert row["labels"]["toxic"] or not finer, row
 
 
-@pytest.mark.parametrize("name", ["desk_tone_more", "bot_tone_more"])
+@pytest.mark.parametrize("name", ["desk_tone_more", "bot_tone_more", "group_statements"])
 def test_no_family_of_a_moderation_set_stands_in_two_splits(name: str) -> None:
     homes: dict[str, set[str]] = {}
     for row in rows(f"safety/{name}.jsonl"):
@@ -57,7 +58,14 @@ def test_no_family_of_a_moderation_set_stands_in_two_splits(name: str) -> None:
 def test_no_text_of_the_family_sets_stands_twice_or_in_another_set() -> None:
     texts = [
         plain(row)
-        for name in ("desk_tone_more", "bot_tone_more", "contrast_train", "contrast_dev", "tone")
+        for name in (
+            "desk_tone_more",
+            "bot_tone_more",
+            "group_statements",
+            "contrast_train",
+            "contrast_dev",
+            "tone",
+        )
         for row in rows(f"safety/{name}.jsonl")
     ]
     assert len(set(texts)) == len(texts)

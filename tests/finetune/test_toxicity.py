@@ -22,12 +22,17 @@ from finetune.toxicity_augment import KINDS, misspell, support_variants
 from finetune.toxicity_calibrate import BOT, CUSTOMER, choose
 from finetune.toxicity_data import CLEAN, Row, read_training_sets, split_of, targets
 from finetune.toxicity_evaluate import balanced_accuracy, evaluate_toxicity, load_evaluated
-from finetune.toxicity_own import read_contrast, read_families, read_labelled
+from finetune.toxicity_groups import GROUPS, fill, read_groups
+from finetune.toxicity_own import CONTRAST_DIR, read_contrast, read_families, read_labelled
 from finetune.toxicity_recipe import Recipe, load_recipe
+from finetune.toxicity_teacher import opinions
+from finetune.toxicity_train import opinion_shares
+from knowledge_base.encoder import DEFAULT_ENCODER
 
 TINY = Recipe(
-    epochs=1.0, attitude_rows=12, tokens_per_batch=512, checkpoint_every=2, rank=4, blends=(1.0,)
-)
+    epochs=1.0, attitude_rows=12, tokens_per_batch=512, checkpoint_every=2, rank=4, blends=(1.0,),
+    teacher="",
+)  # fmt: skip
 INSULTS = ("idiot", "moron", "fool", "clown", "liar", "pig", "rat", "loser", "halfwit", "creep")
 SPLITS = ("train",) * 6 + ("dev",) * 2 + ("test",) * 2
 THINGS = ("tent", "lamp", "kettle", "bike", "stove", "rope", "jacket", "boot", "map", "torch")
@@ -171,7 +176,7 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
         real(path, *parts)
         raise KeyboardInterrupt
 
-    shutil.copy(trained[0] / "features.npz", tmp_path)
+    shutil.copy(trained[0] / "states.npz", tmp_path)
     monkeypatch.setattr(toxicity_train, "_save", dies)
     with pytest.raises(KeyboardInterrupt):
         train_toxicity(data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast)
@@ -196,8 +201,8 @@ def test_a_run_may_go_on_from_an_earlier_delta(
     trained: tuple[Path, Mapping[str, Any]], data_root: Path, contrast: Path, tmp_path: Path
 ) -> None:
     delta = trained[0] / "delta.safetensors"
-    shutil.copy(trained[0] / "features.npz", tmp_path)
-    none_of_the_way = replace(TINY, blends=(0.0,), epochs=0.2)
+    shutil.copy(trained[0] / "states.npz", tmp_path)
+    none_of_the_way = replace(TINY, blends=(0.0,), epochs=0.2, teacher=DEFAULT_ENCODER)
     train_toxicity(
         data_root, tmp_path, recipe=none_of_the_way, contrast=contrast, articles=contrast,
         start_from=delta,
@@ -207,12 +212,30 @@ def test_a_run_may_go_on_from_an_earlier_delta(
     assert factors
     for name in factors:
         assert (before[name] == after[name]).all(), name
+    inner = "bert.encoder.layer.6.intermediate.dense.weight"
+    assert (before[inner] != after[inner]).any()  # the head learns again
+
+
+def test_a_delta_with_its_head_is_taken_up_whole(
+    trained: tuple[Path, Mapping[str, Any]], data_root: Path, contrast: Path, tmp_path: Path
+) -> None:
+    delta = trained[0] / "delta.safetensors"
+    nothing_new = replace(TINY, epochs=0.0, head_epochs=0)
+    train_toxicity(
+        data_root, tmp_path, recipe=nothing_new, contrast=contrast, articles=contrast,
+        start_from=delta,
+    )  # fmt: skip
+    before, after = load_file(delta), load_file(tmp_path / "delta.safetensors")
+    assert before.keys() == after.keys()
+    for name in before:
+        if not name.startswith("classifier"):  # temperatures are fitted anew
+            assert (before[name] == after[name]).all(), name
 
 
 def test_going_on_from_a_delta_of_another_rank_is_refused(
     trained: tuple[Path, Mapping[str, Any]], data_root: Path, contrast: Path, tmp_path: Path
 ) -> None:
-    shutil.copy(trained[0] / "features.npz", tmp_path)
+    shutil.copy(trained[0] / "states.npz", tmp_path)
     with pytest.raises(SetupError, match="rank and alpha"):
         train_toxicity(
             data_root, tmp_path, recipe=replace(TINY, rank=2), contrast=contrast,
@@ -228,6 +251,53 @@ def test_resuming_with_another_recipe_is_refused(
         train_toxicity(
             data_root, trained[0], recipe=other, contrast=contrast, articles=contrast, resume=True
         )
+
+
+def test_a_teacher_tells_a_row_what_it_learnt_from_the_others(tmp_path: Path) -> None:
+    rude = [f"You are a {a} {word}" for word in INSULTS for a in ("real", "sad", "big", "poor")]
+    kind = [f"I like the {a} {word}" for word in THINGS for a in ("real", "sad", "big", "poor")]
+    rows = [Row(text, targets(toxic=1.0), "desk_abuse", "train") for text in rude]
+    rows += [Row(text, CLEAN, "desk_ordinary", "train") for text in kind]
+    rows = [*rows, Row("You are a nasty fool", targets(toxic=0.0), "desk_x", "dev")]
+    logits = opinions(tmp_path / "teacher.npz", DEFAULT_ENCODER, rows, seed=1)
+    assert logits.shape == (len(rows), 6)
+    assert logits[: len(rude), 0].min() > logits[len(rude) : -1, 0].max()
+    assert logits[-1, 0] > 0  # its own label says otherwise, and is not learnt
+    again = opinions(tmp_path / "teacher.npz", DEFAULT_ENCODER, rows, seed=1)
+    assert np.allclose(logits, again, atol=1e-3)
+
+
+def test_own_rows_are_hardly_tempered_but_for_the_swearing_that_others_call_toxic() -> None:
+    swears = targets(toxic=0.0, obscene=1.0)
+    rows = [
+        Row("a", CLEAN, "jigsaw", "train"),
+        Row("b", CLEAN, "misspelt_desk_ordinary", "train"),
+        Row("c", swears, "desk_profane_product", "train"),
+    ]
+    shares = opinion_shares(rows, TINY)
+    assert shares[:, 0] == pytest.approx([0.5, 0.1, 0.6])
+    assert shares[2, 1:] == pytest.approx([0.1] * 5)
+
+
+def test_every_statement_about_groups_is_said_of_several_of_them() -> None:
+    rows = read_groups(CONTRAST_DIR, weight=8.0)
+    assert not [row.text for row in rows if "{" in row.text]
+    assert {row.split for row in rows} == {"train", "dev", "test"}
+    hostile = [row.text for row in rows if row.targets[0] == 1.0]
+    harmless = [row.text for row in rows if row.targets[0] == 0.0]
+    for plural, _, _ in GROUPS:  # a group's name alone tells nothing
+        assert sum(plural.lower() in text.lower() for text in hostile) > 3, plural
+        assert sum(plural.lower() in text.lower() for text in harmless) > 3, plural
+    assert (
+        fill("A {A} cook, {S} too", "Asians", "an Asian", "Asian") == "An Asian cook, an Asian too"
+    )
+
+
+def test_a_statement_without_a_group_is_refused(tmp_path: Path) -> None:
+    row = json.loads(family_row("x", "pig", "train"))
+    (tmp_path / "group_statements.jsonl").write_text(json.dumps(row) + "\n")
+    with pytest.raises(SetupError, match="has none of the slots"):
+        read_groups(tmp_path, 1.0)
 
 
 def test_every_set_has_rows_in_every_split_and_no_text_in_two(data_root: Path) -> None:
@@ -332,6 +402,17 @@ def test_an_answer_that_swears_is_bad_and_a_customer_who_swears_is_not() -> None
     customer, trade = choose(rows, scores, CUSTOMER)
     assert trade["legitimate_flagged"] == 0
     assert "obscene" not in customer
+
+
+def test_the_bot_side_pays_for_harmless_words_about_groups() -> None:
+    rows = [Row(f"a{i}", CLEAN, "article", "dev") for i in range(100)]
+    rows += [Row(f"h{i}", targets(toxic=1.0), "group_contempt", "dev") for i in range(50)]
+    rows += [Row(f"n{i}", CLEAN, "group_neutral", "dev") for i in range(50)]
+    scores = np.zeros((200, 6), dtype=np.float32)
+    scores[100:150, 0], scores[150:, 0] = 0.7, 0.6
+    thresholds, trade = choose(rows, scores, BOT)
+    assert 0.6 < thresholds["toxicity"] <= 0.7
+    assert trade["lookalikes_flagged"] == 0.0
 
 
 def test_shares_of_what_the_model_is_for_name_the_rows_that_went_wrong() -> None:

@@ -47,7 +47,7 @@ def test_five_hundred_tries_find_nothing_internal_expired_or_superseded(sample: 
         found = sample.search(query, 10, on=DAY, floor=False)
         assert found, "something public is always near"
         assert not names & {passage.article for passage in found}, query
-        assert not names & set(sample.rank_articles(query, on=DAY)), query
+        assert not names & set(sample.rank_articles([query], on=DAY)), query
 
 
 def test_staff_find_internal_pages_but_no_expired_ones(sample: Retriever) -> None:

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from knowledge_base.query import search_queries
+from knowledge_base.query import joined_pair, search_queries
 
 HISTORY = [("customer", "Can I return a jacket?"), ("bot", "Yes, within 60 days.")]
 
@@ -15,9 +15,20 @@ def test_a_follow_up_is_joined_with_the_turn_before(question):
     assert search_queries(HISTORY, question) == (f"Can I return a jacket?\n{question}", question)
 
 
-def test_a_question_that_stands_alone_stays_as_it_is():
+def test_a_question_that_stands_alone_comes_before_what_it_may_lean_on():
     question = "Which payment methods are accepted when ordering from Germany?"
-    assert search_queries(HISTORY, question) == (question,)
+    joined = f"Can I return a jacket?\n{question}"
+    assert search_queries([], question) == (question,)
+    assert search_queries(HISTORY, question) == (question, joined)
+
+
+def test_the_joined_question_and_the_question_alone_are_told_apart():
+    for question in ("And boots?", "Which payment methods are accepted in Germany?"):
+        queries = search_queries(HISTORY, question)
+        joined, alone = joined_pair(queries)
+        assert queries[alone] == question
+        assert queries[joined] == f"Can I return a jacket?\n{question}"
+    assert joined_pair(search_queries([], "What is it, and where is my parcel now?")) is None
 
 
 def test_thanks_are_passed_over():

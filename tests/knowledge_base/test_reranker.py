@@ -8,8 +8,12 @@ from importlib.metadata import PackageNotFoundError
 import numpy as np
 import pytest
 
-from knowledge_base.reranker import DEFAULT, Reranker, RerankerUnusable, combine
+from knowledge_base.article import Article
+from knowledge_base.opening import open_retriever
+from knowledge_base.reranker import DEFAULT, Reranker, RerankerUnusable, combine, evidence
 from knowledge_base.retriever import Retriever
+from knowledge_base.settings import KnowledgeSettings
+from knowledge_base.sync import sync_articles
 from tests.knowledge_base.conftest import TODAY
 
 PASSAGES = [
@@ -78,9 +82,15 @@ def test_the_shipped_weights_are_small():
 
 
 def test_a_weight_of_one_is_the_reranker_alone_and_of_zero_the_fusion_alone():
-    own, fused = np.array([0.9, 0.2], np.float32), np.array([0.3, 0.6], np.float32)
+    own, fused = np.array([0.5, 0.2], np.float32), np.array([0.3, 0.6], np.float32)
     assert combine(own, fused, 1.0) == pytest.approx(own, abs=1e-4)
     assert combine(own, fused, 0.0) == pytest.approx(fused, abs=1e-4)
+
+
+def test_of_two_passages_that_answer_the_fused_relevance_decides():
+    own, fused = np.array([0.99, 0.7], np.float32), np.array([0.3, 0.4], np.float32)
+    first, second = combine(own, fused, 0.5)
+    assert second > first
 
 
 @pytest.fixture(scope="module")
@@ -95,11 +105,23 @@ def test_the_second_stage_has_the_last_word(both):
     assert both.score("until when can I send something back", PASSAGES).argmax() == 1
 
 
-def test_what_the_second_stage_does_not_read_is_no_better_than_what_it_reads(both, monkeypatch):
-    monkeypatch.setattr("knowledge_base.reranker.SECOND_DEPTH", 2)
-    scores = both.score("does a gift card expire", PASSAGES)
+def test_what_only_one_network_judges_is_no_better_than_what_both_judge(both, monkeypatch):
+    question = "does a gift card expire"
+    whole = both.score(question, PASSAGES)
+    monkeypatch.setattr("knowledge_base.reranker.BOTH", 1)
+    scores = both.score(question, PASSAGES)
     assert scores.argmax() == 2
-    assert sorted(scores)[0] == sorted(scores)[1]
+    assert scores[2] == pytest.approx(whole[2], abs=1e-4)
+    assert len(set(scores.tolist())) == 3  # still in an order
+
+
+def test_a_score_depends_on_nothing_that_was_asked_before(encoder, both):
+    fresh = Reranker.load(encoder=encoder.files)
+    question = "until when is a voucher good"
+    first = fresh.score(question, PASSAGES)
+    fresh.read([evidence(*passage) for passage in PASSAGES])
+    assert fresh.score(question, PASSAGES) == pytest.approx(first, abs=1e-6)
+    assert fresh.score(question, PASSAGES[:2]) == pytest.approx(first[:2], abs=0.02)
 
 
 def test_a_unit_is_read_once_however_often_it_is_judged(both):
@@ -145,4 +167,36 @@ def test_articles_are_ranked_in_the_same_order_as_passages(judging):
     query = "how much is shipping to germany"
     passages = judging.search(query, k=12, on=TODAY, floor=False)
     ids = list(dict.fromkeys(passage.article for passage in passages))
-    assert judging.rank_articles(query, on=TODAY)[0] == ids[0]
+    assert judging.rank_articles([query], on=TODAY)[0] == ids[0]
+
+
+def test_of_a_long_list_only_the_items_that_share_words_are_judged(store, encoder, both):
+    colours = "".join(f"- Colour number {n} is mixed on request.\n" for n in range(12))
+    text = f"Colours that we keep:\n\n{colours}- Turquoise paint dries within four hours.\n"
+    sync_articles(store, encoder, [Article("paint", "Paint", text)], source="help")
+    judged: list[int] = []
+
+    class Counting:
+        floor, combined = both.floor, both.combined
+
+        def score(self, question, pairs):
+            judged.append(len(pairs))
+            return both.score(question, pairs)
+
+    found = Retriever(store, encoder, reranker=Counting()).search(
+        "how soon does turquoise dry", floor=False
+    )
+    assert judged == [5]
+    assert len(found[0].units) == 13
+    assert "Turquoise" in max(found[0].units, key=lambda unit: unit[1])[0]
+
+
+def test_the_environment_says_how_many_networks_judge(shared_store, encoder, monkeypatch):
+    for wanted in ("0", "1"):
+        monkeypatch.setenv("CHATBOT_RERANKER_STAGES", wanted)
+        settings = KnowledgeSettings(data_dir=shared_store.root.parent, encoder_engine="torch")
+        found = open_retriever(settings, encoder).reranker
+        assert (0 if found is None else found.stages) == int(wanted)
+    monkeypatch.setenv("CHATBOT_RERANKER_STAGES", "3")
+    with pytest.raises(ValueError, match="less than or equal to 2"):
+        KnowledgeSettings()

@@ -5,10 +5,13 @@ from datetime import date
 
 import pytest
 
+from knowledge_base.article import Article
 from knowledge_base.errors import EncoderMismatch, NoSnapshot
 from knowledge_base.langchain_retriever import KnowledgeRetriever
+from knowledge_base.query import search_queries
 from knowledge_base.retriever import Retriever
 from knowledge_base.store import SnapshotStore
+from knowledge_base.sync import sync_articles
 from tests.knowledge_base.conftest import TODAY
 
 
@@ -91,3 +94,35 @@ def test_langchain_gets_documents(retriever):
     documents = KnowledgeRetriever(retriever=retriever, k=2, floor=False).invoke("wet tent")
     assert documents[0].metadata["article"] == "tent"
     assert documents[0].page_content.startswith("Condensation")
+
+
+HOTELS = [
+    Article(f"{name}-{topic}", f"{name.title()} Hotel: {question}", answer.format(name.title()))
+    for name in ("abbey", "bridge", "castle", "dome", "elm", "forest", "garden", "harbour")
+    for topic, question, answer in (
+        ("pets", "Can I bring my dog?", "Pets are not allowed at {} Hotel."),
+        ("parking", "Is there parking?", "There is free parking at {} Hotel."),
+    )
+]
+
+
+def test_where_many_articles_fit_alike_the_turn_before_says_which(store, encoder):
+    sync_articles(store, encoder, HOTELS, source="hotels")
+    retriever = Retriever(store, encoder)
+    history = [("customer", "Please book the Forest Hotel for two nights.")]
+    for question in ("Do you have somewhere for guests to leave a car overnight?", "And a dog?"):
+        queries = search_queries(history, question)
+        assert retriever.in_order(queries)[0].startswith("Please book")
+        assert retriever.rank_articles(queries)[0].startswith("forest")
+
+
+def test_a_question_about_another_matter_is_not_led_astray_by_the_turn_before(retriever):
+    queries = search_queries([("customer", "The tent is wet inside.")], "is a gift card valid?")
+    assert retriever.rank_articles(queries, on=TODAY)[0].startswith("gift-card")
+
+
+def test_a_joined_question_is_found_among_others(retriever):
+    history = [("customer", "What does delivery to Ireland cost?")]
+    queries = ("another wording", *search_queries(history, "And to Germany?"))
+    assert retriever.in_order(queries, on=TODAY)[0] == "another wording"
+    assert retriever.rank_articles(queries, on=TODAY)

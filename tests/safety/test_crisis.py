@@ -25,6 +25,13 @@ from chatbot.types import Action, ReasonCode, Route, Verdict
         "Ich will nicht mehr leben",
         "The charger is on fire!",
         "he has a knife",
+        "I'm so tired of being alive, can I cancel my order?",
+        "I can't see a single reason to get up tomorrow",
+        "he's choking on the bar, what do I do",
+        "I can't wake her",
+        "the kitchen's full of smoke",
+        "our little one drank the lamp oil",
+        "she swallowed one of the magnets",
     ],
 )
 def test_an_explicit_wording_raises_the_alarm(text: str) -> None:
@@ -47,6 +54,15 @@ def test_an_explicit_wording_raises_the_alarm(text: str) -> None:
         "My boss will kill me if the banners are late",
         "He hit me with the news that we overpaid",
         "I want to end my contract",
+        "I'm tired of life in the city and need a tent",
+        "can't breathe in this polyester, is there one in cotton?",
+        "The torch ate two batteries in a week",
+        "my stove drank a litre of fuel in one weekend",
+        "the dog chewed the battery cover",
+        "I nearly had a heart attack when I saw the bill",
+        "You're choking the market with these prices",
+        "I hope I don't wake up to another of your mails",
+        "No reason to get up early for your sale then",
     ],
 )
 def test_a_jest_or_a_product_is_no_alarm(text: str) -> None:

@@ -1,0 +1,33 @@
+"""One list of what several queries found."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from dataclasses import replace
+from itertools import zip_longest
+from typing import TypeVar
+
+from knowledge_base.passage import Passage
+
+T = TypeVar("T")
+
+
+def interleaved(lists: Sequence[Sequence[T]], k: int, key: Callable[[T], str]) -> list[T]:
+    """The first of each list, then the second of each, … up to ``k`` different ones."""
+    merged: dict[str, T] = {}
+    for place in zip_longest(*lists):
+        for item in place:
+            if item is not None:
+                merged.setdefault(key(item), item)
+    return list(merged.values())[:k]
+
+
+def best_of(passages: Sequence[Passage]) -> Passage:
+    """One passage as several queries found it: the best score, and the best of each unit."""
+    texts = [text for text, _ in passages[0].units]
+    scores = [max(own) for own in zip(*([s for _, s in p.units] for p in passages), strict=True)]
+    return replace(
+        passages[0],
+        score=max(passage.score for passage in passages),
+        units=tuple(zip(texts, scores, strict=True)),
+    )

@@ -1,0 +1,69 @@
+from __future__ import annotations
+
+import time
+
+import pytest
+
+from knowledge_base.article import Article
+from knowledge_base.reranker import Reranker
+from knowledge_base.retriever import Retriever
+from knowledge_base.sync import sync_articles
+from knowledge_base.warming import Warming, units_of
+from tests.knowledge_base.conftest import HELP_CENTRE, TODAY
+
+
+@pytest.fixture(scope="module")
+def reranker(encoder) -> Reranker:
+    return Reranker.load(encoder=encoder.files)
+
+
+@pytest.fixture
+def retriever(store, encoder, reranker) -> Retriever:
+    return Retriever(store, encoder, reranker=reranker)
+
+
+def wait(warming: Warming, name: str) -> None:
+    end = time.monotonic() + 30
+    while warming.done != name and time.monotonic() < end:
+        time.sleep(0.02)
+    assert warming.done == name
+
+
+@pytest.fixture
+def warming(retriever):
+    running = Warming.started(retriever, look_s=0.01)
+    yield running
+    running.stop()
+
+
+def test_a_question_finds_every_unit_read_and_after_a_swap_too(store, encoder, warming, retriever):
+    sync_articles(store, encoder, HELP_CENTRE[:4], source="help")
+    wait(warming, retriever.snapshot().name)
+    sync_articles(store, encoder, HELP_CENTRE, source="help")
+    wait(warming, retriever.snapshot().name)
+    network = retriever.reranker._second._network
+    passes = network.passes
+    retriever.search("what does the label cost", on=TODAY)
+    assert network.passes == passes + 1  # the question
+
+
+def test_a_help_centre_too_large_to_remember_is_left_alone(
+    store, encoder, retriever, warming, monkeypatch
+):
+    monkeypatch.setattr("knowledge_base.warming.REMEMBERED", 3)
+    passes = retriever.reranker._second._network.passes
+    long = [Article("long", "Colours", "Red. Green. Blue. White.")]
+    sync_articles(store, encoder, long, source="help")
+    wait(warming, retriever.snapshot().name)
+    assert retriever.reranker._second._network.passes == passes
+
+
+def test_nothing_serving_is_waited_for(warming):
+    time.sleep(0.1)
+    assert warming.done == ""
+
+
+def test_each_text_is_read_once(shared_store):
+    texts = units_of(shared_store.current())
+    assert len(texts) == len(set(texts))
+    assert "Gift vouchers. A gift card is valid for five years." in texts
