@@ -28,6 +28,7 @@ from chatbot.safety.passages import PassageGuard
 from chatbot.safety.pii_national import load_recognisers
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
+from chatbot.safety.screen_encoder import ScreenEncoder
 from chatbot.settings import Settings
 from chatbot.workers import Workers
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
@@ -62,7 +63,8 @@ def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngi
     encoder = TransformerEncoder(files)
     workers = Workers()
     policy = Policy.load(policy_file)
-    heads = Heads.load(encoder=encoder)
+    reader = ScreenEncoder(encoder)
+    heads = Heads.load(encoder=reader)
     detect_language("Wo ist mein Paket?")  # its tables take 0.1 s, which no customer should wait
     moderator = load_moderator(settings)
     router = RouterModel.load(encoder=files)
@@ -98,8 +100,8 @@ def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngi
             templates=company.texts.keys(),
         ),
         company_entities=company_entities,
-        screener=Screen(encoder, moderator.scorer, moderator, policy, detect_language, heads),
-        passage_guard=PassageGuard(heads, encoder),
+        screener=Screen(reader, moderator.scorer, moderator, policy, detect_language, heads),
+        passage_guard=PassageGuard(heads, reader),
         policy=policy,
         retriever=retriever,
         engine=engine,

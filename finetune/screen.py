@@ -1,4 +1,4 @@
-"""``python -m finetune screen``: heads for injection, crisis and tone on frozen vectors.
+"""``python -m finetune screen``: an adapter of the encoder and heads for injection, crisis, tone.
 
 Thresholds come from dev rows that no weight has seen; what is reported comes from test rows
 that neither a weight nor a threshold has seen.
@@ -7,6 +7,7 @@ that neither a weight nor a threshold has seen.
 from __future__ import annotations
 
 import json
+import math
 import time
 from collections.abc import Sequence
 from pathlib import Path
@@ -19,10 +20,13 @@ from chatbot.errors import SetupError
 from chatbot.safety.classifiers import WEIGHTS, Heads, Vectors, featurize, sigmoid, softmax
 from chatbot.safety.crisis import crisis_alarm
 from chatbot.safety.injection import injection_marker
+from chatbot.safety.screen_encoder import ADAPTER, ScreenEncoder
 from chatbot.safety.views import scoring_views
+from chatbot.settings import load_settings
 from chatbot.types import Tone
-from finetune.screen_data import DATA, Row, read_rows
+from finetune.screen_data import DATA, Row, read_rows, typed_fast
 from finetune.screen_report import ORDINARY, TONES, Scored, card, report
+from finetune.screen_train import Recipe, side_by_side, train_adapter
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 
 HASHED_WEIGHT: Final = 1.5  # of 1, 1.5 and 2 the best on dev
@@ -37,41 +41,51 @@ PASSAGE_SURE: Final = 0.99
 """A passage left out is an answer lost: of 1,779 passages of the sample and of thirty invented help
 centres, four honest ones score between 0.87 and 0.987 (how the chat works, how to reach a person).
 Rules find the usual orders whatever the head says."""
+ATTACKS_FOUND: Final = 0.95
 THREAT_PRECISION: Final = 0.9
+WORDS_SHARE: Final = 0.5
+"""How much the heads on shared vector and n-grams count beside the adapted vector, best on dev."""
 
 
 def train_screen(
     data_dir: Path = DATA,
     out_dir: Path = WEIGHTS,
     seed: int = 0,
-    encoder: TextEncoder | None = None,
+    encoder: TransformerEncoder | None = None,
+    recipe: Recipe | None = None,
 ) -> dict[str, Any]:
-    """Trains into ``out_dir`` (heads.safetensors, heads.json, metrics.json, card.md).
+    """Trains into ``out_dir`` (adapter and heads.safetensors, heads.json, metrics.json, card.md).
 
     ``data_dir`` holds ``safety/``, ``screen/`` and ``router/``. Returns the metrics.
     """
-    encoder = encoder or TransformerEncoder(EncoderFiles())
+    encoder = encoder or TransformerEncoder(EncoderFiles(cache=load_settings().compiled_dir))
     started = time.monotonic()
     rows = read_rows(data_dir)
+    rows += typed_fast(rows)
+    trained = train_adapter(rows, encoder.files, recipe or Recipe(), seed)
+    trained.save_adapter(out_dir / ADAPTER)
     features = featurize([row.text for row in rows], encoder, HASHED_WEIGHT)
     weights: dict[str, Vectors] = {}
     biases: dict[str, Vectors] = {}
     for head in ("injection", "crisis", "tone"):
-        weights[head], biases[head] = fit(head, rows, features, seed)
-    heads = Heads(weights, biases, {}, encoder.name, HASHED_WEIGHT)
-    scored = score(heads, rows, encoder)
+        weights[head], biases[head] = side_by_side(
+            fit(head, rows, features, seed), trained.head(head), WORDS_SHARE, encoder.dimension
+        )
+    reader = ScreenEncoder(encoder, out_dir)
+    heads = Heads(weights, biases, {}, reader.name, HASHED_WEIGHT)
+    scored = score(heads, rows, reader)
     thresholds = {
-        "injection": _at_false_alarms(scored, "injection"),
+        "injection": max(_at_false_alarms(scored, "injection"), _at_recall(scored)),
         "crisis": _at_false_alarms(scored, "crisis"),
         "concern": _at_false_alarms(scored, "concern"),
         "threatening": _at_precision(scored),
         "passage": PASSAGE_SURE,
     }
-    heads = Heads(weights, biases, thresholds, encoder.name, HASHED_WEIGHT)
+    heads = Heads(weights, biases, thresholds, reader.name, HASHED_WEIGHT)
     heads.save(out_dir)
     metrics = report(scored, thresholds)
     metrics["seed"] = seed
-    metrics["encoder"] = encoder.name
+    metrics["encoder"] = reader.name
     metrics["seconds"] = round(time.monotonic() - started, 1)
     (out_dir / "metrics.json").write_text(json.dumps(metrics, indent=2) + "\n", "utf-8")
     (out_dir / "card.md").write_text(card(metrics, seed), "utf-8")
@@ -143,6 +157,16 @@ def _at_false_alarms(scored: Sequence[Scored], head: str) -> float:
         raise SetupError("there are no legitimate dev rows to set a threshold with")
     allowed = int(rate * len(found))
     return float(min(0.95, max(0.05, found[len(found) - 1 - allowed] + 1e-4)))
+
+
+def _at_recall(scored: Sequence[Scored]) -> float:
+    """The highest threshold that still finds ATTACKS_FOUND of the dev attacks, rules included: what
+    is more than enough is spent on messages that only quote commands."""
+    attacks = [s for s in scored if s.row.split == "dev" and s.row.injection == 1]
+    wanted = ATTACKS_FOUND * len(attacks) - sum(s.marker for s in attacks)
+    found = sorted((s.injection for s in attacks if not s.marker), reverse=True)
+    place = min(len(found), max(1, math.ceil(wanted))) - 1
+    return float(min(0.95, found[place] - 1e-4)) if found else 0.0
 
 
 def _at_precision(scored: Sequence[Scored]) -> float:

@@ -36,6 +36,7 @@ from chatbot.safety.grounding import GroundingCheck, load_grounding
 from chatbot.safety.moderation import Moderator, load_moderator
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
+from chatbot.safety.screen_encoder import ScreenEncoder
 from chatbot.settings import Settings, load_settings
 from chatbot.types import Passage, SentenceKind
 from chatbot.workers import Workers
@@ -98,7 +99,7 @@ def load_parts(settings: Settings) -> Parts:
         encoder,
         RouterModel.load(encoder=encoder.files),
         moderator,
-        Screen(encoder, moderator.scorer, moderator, policy, detect_language),
+        Screen(ScreenEncoder(encoder), moderator.scorer, moderator, policy, detect_language),
         retriever,
         retriever.reranker,
         checks,

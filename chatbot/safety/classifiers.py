@@ -1,4 +1,4 @@
-"""Small linear heads on the shared encoder's sentence vectors: injection, crisis, tone.
+"""Small linear heads on the screen encoder's sentence vectors: injection, crisis, tone.
 
 One embedding of a text serves all three. Beside the vector a head reads hashed n-grams of
 characters and words, which carry what the encoder does not: chat tags, odd symbols, wordings.

@@ -36,6 +36,7 @@ class Judges:
         from chatbot.company import load_company
         from chatbot.routing.language import detect_language
         from chatbot.safety.moderation import load_moderator
+        from chatbot.safety.screen_encoder import ScreenEncoder
         from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 
         company = load_company(settings.company)
@@ -44,7 +45,7 @@ class Judges:
         moderator = load_moderator(settings)
         public = (company.contact, *company.texts.values())
         return cls(
-            Screen(encoder, moderator.scorer, moderator, policy, detect_language),
+            Screen(ScreenEncoder(encoder), moderator.scorer, moderator, policy, detect_language),
             (
                 ToxicityCheck(moderator, policy),
                 LeakCheck(instructions(company.name), policy, public),

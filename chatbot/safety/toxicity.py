@@ -28,12 +28,12 @@ log = logging.getLogger(__name__)
 
 CATEGORIES = ("toxicity", "severe_toxicity", "obscene", "threat", "insult", "identity_attack")
 MAX_CHARS = 20_000
-"""Longer text is not scored but reported: at 60 windows a text the gate's deadline would pass.
+"""Longer text is not scored but reported: at 140 windows a text the gate's deadline would pass.
 A customer's message has 4,000 characters at most (``max_message_chars``), an answer far fewer."""
-WINDOW_TOKENS = 96
+WINDOW_TOKENS = 48
 """Far fewer than the 512 that the encoder can read: in a longer window one insult drowns in the
-average of the tokens. Overlapping by a sentence keeps any sentence whole in some window."""
-WINDOW_OVERLAP = 32
+average of the tokens. Overlapping keeps a short sentence whole in some window."""
+WINDOW_OVERLAP = 16
 BATCH = 32
 REMEMBERED = 4096  # scored pieces, about 2 MB: the drafts and messages of the last minutes
 

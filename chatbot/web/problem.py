@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from chatbot.errors import DeskgateError, NotAuthenticated, TooManyRequests
+from chatbot.errors import DeskgateError, NotAuthenticated, TooManyRequests, Unavailable
 
 log = logging.getLogger(__name__)
 
@@ -67,6 +67,11 @@ def install(app: FastAPI) -> None:
     @app.exception_handler(HTTPException)
     async def http(_request: Request, error: HTTPException) -> JSONResponse:
         return problem(error.status_code, "http", str(error.detail), str(error.detail))
+
+    @app.exception_handler(TimeoutError)
+    async def late(request: Request, _error: TimeoutError) -> JSONResponse:
+        log.error("%s %s: a model did not answer in time", request.method, request.url.path)
+        return problem_of(Unavailable("a model did not answer in time; try again in a moment"))
 
     @app.exception_handler(Exception)
     async def unexpected(request: Request, error: Exception) -> JSONResponse:

@@ -5,11 +5,15 @@ from __future__ import annotations
 import json
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 from chatbot.errors import SetupError
 from chatbot.safety.classifiers import WEIGHTS, Heads
-from finetune.screen import read_rows, train_screen
+from chatbot.safety.screen_encoder import ScreenEncoder
+from finetune.screen import train_screen
+from finetune.screen_data import read_rows, typed_fast
+from finetune.screen_train import Recipe, side_by_side
 from knowledge_base.encoder import TransformerEncoder
 
 DATA = Path("finetune/data")
@@ -27,8 +31,9 @@ def small(folder: Path) -> Path:
 
 def test_a_training_run_writes_heads_that_load_and_says_how_good_they_are(tmp_path: Path) -> None:
     encoder = TransformerEncoder()
-    metrics = train_screen(small(tmp_path / "data"), tmp_path / "out", 0, encoder)
-    heads = Heads.load(tmp_path / "out", encoder=encoder)
+    quick = Recipe(rank=2, epochs=1, ordinary=40)
+    metrics = train_screen(small(tmp_path / "data"), tmp_path / "out", 0, encoder, quick)
+    heads = Heads.load(tmp_path / "out", encoder=ScreenEncoder(encoder, tmp_path / "out"))
     assert set(heads.thresholds) == {
         "injection",
         "crisis",
@@ -50,6 +55,28 @@ def test_the_rows_of_test_and_training_are_apart() -> None:
     families = {row.family for row in rows if row.family and row.split == "train"}
     assert families
     assert families.isdisjoint({row.family for row in rows if row.split != "train"})
+
+
+def test_rows_typed_fast_are_train_rows_without_signs() -> None:
+    rows = read_rows(DATA)
+    fast = typed_fast(rows)
+    assert 0.1 < len(fast) / sum(row.split == "train" for row in rows) < 0.4
+    assert {row.split for row in fast} == {"train"}
+    assert not any(set(".,!?;:") & set(row.text) or row.text != row.text.lower() for row in fast)
+
+
+def test_two_heads_side_by_side_add_up() -> None:
+    rng = np.random.default_rng(0)
+    shared, adapted, grams = (rng.normal(size=(3, n)).astype(np.float32) for n in (4, 4, 6))
+    first = (rng.normal(size=(1, 10)).astype(np.float32), np.array([0.5], np.float32))
+    second = (rng.normal(size=(1, 4)).astype(np.float32), np.array([-1.0], np.float32))
+    alone = np.concatenate([shared, grams], axis=1) @ first[0].T + first[1]
+    beside = adapted @ second[0].T + second[1]
+    features = np.concatenate([shared, adapted, grams], axis=1)
+    weight, bias = side_by_side(first, second, 0.5, 4)
+    assert np.allclose(features @ weight.T + bias, 0.5 * alone + beside, atol=1e-5)
+    weight, bias = side_by_side(first, None, 0.5, 4)
+    assert np.allclose(features @ weight.T + bias, alone, atol=1e-5)
 
 
 def test_a_broken_line_is_named(tmp_path: Path) -> None:

@@ -13,6 +13,7 @@ from chatbot.safety.checks import LeakCheck
 from chatbot.safety.classifiers import Heads
 from chatbot.safety.gate import Candidate
 from chatbot.safety.passages import PassageGuard
+from chatbot.safety.screen_encoder import ScreenEncoder
 from chatbot.types import Passage, ReasonCode
 from knowledge_base.article import PUBLIC
 from knowledge_base.chunking import chunk
@@ -32,7 +33,7 @@ def passage(text: str, chunk: str = "returns#0", **values: Any) -> Passage:
 
 @pytest.fixture(scope="module")
 def guard() -> PassageGuard:
-    encoder = TransformerEncoder()
+    encoder = ScreenEncoder(TransformerEncoder())
     return PassageGuard(Heads.load(encoder=encoder), encoder)
 
 

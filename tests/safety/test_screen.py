@@ -17,6 +17,7 @@ from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import CUT
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
+from chatbot.safety.screen_encoder import ScreenEncoder
 from chatbot.types import Entity, Language, Prediction, ReasonCode, Side, Tone
 from knowledge_base.encoder import TransformerEncoder
 
@@ -48,9 +49,8 @@ POLICY = Policy.load(Path("knowledge_base/sample/policy.toml"))
 
 @pytest.fixture(scope="module")
 def screen() -> Screen:
-    return Screen(
-        TransformerEncoder(), WordScorer(), CALIBRATION, POLICY, lambda _: Language("en", 1.0)
-    )
+    encoder = ScreenEncoder(TransformerEncoder())
+    return Screen(encoder, WordScorer(), CALIBRATION, POLICY, lambda _: Language("en", 1.0))
 
 
 def codes(screen: Screen, text: str) -> set[ReasonCode]:
