@@ -268,6 +268,7 @@ class Desk:
                 "snapshot": snapshot,
                 "problem": knowledge_problem or (reranker.problem if reranker else None),
                 "reranker_stages": reranker.stages if reranker else 0,
+                "units_read": self.warming is None or self.warming.done == snapshot,
             },
             "encoder": compiled.readiness(),
             "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},

@@ -54,6 +54,16 @@ class Server:
         key = re.search(r'key="(dg_widget_\w+)"', httpx.get(self.url).text)
         self.widget_key = key.group(1) if key else ""
 
+    def wait_until_read(self, at_most_s: float = 180.0) -> float:
+        """Seconds until the units of the help centre are read ahead (``/readyz``)."""
+        started = time.monotonic()
+        while time.monotonic() - started < at_most_s:
+            knowledge = httpx.get(f"{self.url}/readyz", timeout=30).json()["parts"]["knowledge"]
+            if knowledge["units_read"]:
+                break
+            time.sleep(1)
+        return time.monotonic() - started
+
     def memory_mb(self) -> dict[str, int]:
         """Of the server and the process that decodes: resident pages, and the same with shared
         ones counted once (rss, pss)."""

@@ -25,6 +25,8 @@ def shares(desk: Desk, asked: list[str], people: tuple[int, ...] = (1, 8)) -> di
 
     async def run() -> dict[str, Any]:
         found = {}
+        while desk.warming is not None and desk.warming.done != desk.retriever.snapshot().name:
+            await asyncio.sleep(1)
         async for _ in run_turn(TurnRequest(asked[0]), desk):  # caches and lazy parts
             pass
         for count in people:

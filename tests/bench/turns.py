@@ -39,6 +39,7 @@ def whole_turns(data_dir: Path, asked: list[str], customers: list[int]) -> dict[
     found["memory_at_start_mb"] = server.memory_mb()
     found["engine"] = server.engine
     try:
+        found["units_read_s"] = round(server.wait_until_read(), 1)
         asyncio.run(ask(server, asked[0]))
         for count in customers:
             found[f"customers_{count}"] = asyncio.run(load(server, asked, count))
