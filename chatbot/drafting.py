@@ -98,11 +98,10 @@ class Drafting:
                 if written.kind is SentenceKind.ABSTENTION:
                     self.abstained = True
                     break
-                sentence = replace(written, text=without_opening(written.text))
-                if reason := await self._misleads(sentence):
-                    self.draft.add(sentence, Decision(verdict_of([reason]), (reason,)))
+                if reason := await self._misleads(written):
+                    self.draft.add(written, Decision(verdict_of([reason]), (reason,)))
                     continue
-                async for step in self._judge(sentence):
+                async for step in self._judge(written):
                     yield step
         except (DeskgateError, TimeoutError) as error:
             self._hold(
@@ -136,7 +135,7 @@ class Drafting:
                     self.request.released,
                     self.request.conversation,
                 ):
-                    await queue.put(sentence)
+                    await queue.put(replace(sentence, text=without_opening(sentence.text)))
                 await queue.put(None)
             except Exception as error:  # noqa: BLE001 - handed to the reader below
                 await queue.put(error)

@@ -23,10 +23,11 @@ Times = dict[str, list[float]]
 def shares(desk: Desk, asked: list[str], people: tuple[int, ...] = (1, 8)) -> dict[str, Any]:
     """Seconds of each stage, p50 and p95, for 1 and for 8 customers at once."""
 
+    while desk.warming is not None and desk.warming.done != desk.retriever.snapshot().name:
+        time.sleep(1)
+
     async def run() -> dict[str, Any]:
         found = {}
-        while desk.warming is not None and desk.warming.done != desk.retriever.snapshot().name:
-            await asyncio.sleep(1)
         async for _ in run_turn(TurnRequest(asked[0]), desk):  # caches and lazy parts
             pass
         for count in people:

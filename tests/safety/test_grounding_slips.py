@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from chatbot.safety.grounding_slips import (
+    broken_addresses,
     dropped_conditions,
     echoed,
     invented_rates,
@@ -56,6 +57,13 @@ def test_a_number_of_another_model_is_found():
     assert not misnamed("Renting a Ridge 1 costs £36.", [tents])  # no sibling: others judge that
 
 
+def test_an_address_that_was_cut_is_found():
+    help_page = passage("Write to help@shop.example or see [the page](https://shop.example/help).")
+    assert broken_addresses("You can write to help@shop.", [help_page]) == {"help@shop"}
+    assert not broken_addresses("Write to help@shop.example.", [help_page])
+    assert not broken_addresses("See https://shop.example/help.", [help_page])
+
+
 def test_a_slip_is_told_with_its_words():
     asked = "What neck size does a men's L jacket have?"
     found = slip("A men's L jacket has a neck size of 102 to 107 cm.", asked, [CHEST])
@@ -69,11 +77,10 @@ def test_a_slip_is_told_with_its_words():
     [
         ("No, an upgrade can be undone.", "An upgrade can be undone."),
         ("Yes, gas cannot be sent by air.", "Gas cannot be sent by air."),
-        ("No, gas cannot be sent by air.", "No, gas cannot be sent by air."),
-        ("Yes, boots can be returned.", "Yes, boots can be returned."),
+        ("No, gas cannot be sent by air.", "Gas cannot be sent by air."),
         ("No.", "No."),
         ("Nobody is charged.", "Nobody is charged."),
     ],
 )
-def test_an_opening_stays_only_where_the_sentence_says_the_same(written, kept):
+def test_an_opening_that_nobody_has_checked_is_left_out(written, kept):
     assert without_opening(written) == kept
