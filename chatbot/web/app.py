@@ -6,6 +6,7 @@ import asyncio
 import logging
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
+from importlib.metadata import version
 
 from fastapi import FastAPI
 from starlette.middleware.cors import CORSMiddleware
@@ -120,7 +121,7 @@ def create_app(
     app = FastAPI(
         title="deskgate",
         summary="A customer-service chatbot whose every word is gated before delivery.",
-        version="0.1.0",
+        version=version("deskgate"),
         lifespan=lifespan,
     )
     problem.install(app)
