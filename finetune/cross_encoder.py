@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import re
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -11,7 +12,7 @@ import torch
 from torch import Tensor, nn
 
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.lora import stored
+from knowledge_base.lora import adapter_of, stored
 from knowledge_base.torch_forward import pair_pooled
 
 _BLOCK = re.compile(r"\.layer\.(\d+)\.")
@@ -44,6 +45,16 @@ def adapt(encoder: nn.Module, rank: int, alpha: int, first_block: int = 0) -> di
             adapted[name] = Adapted(layer, rank, alpha / rank)
             setattr(encoder.get_submodule(parent), own, adapted[name])
     return adapted
+
+
+def go_on_from(adapted: Mapping[str, Adapted], tensors: Mapping[str, Tensor]) -> None:
+    """Sets the adapter to the one that ``tensors`` hold (``knowledge_base.lora.stored``)."""
+    adapter = adapter_of(tensors)
+    with torch.no_grad():
+        for name, layer in adapted.items():
+            down, up = adapter[name]
+            layer.down.copy_(down)
+            layer.up.copy_(up)
 
 
 class CrossEncoder(nn.Module):

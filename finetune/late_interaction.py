@@ -14,13 +14,13 @@ from typing import Any
 import torch
 from torch import Tensor, nn
 
-from finetune.cross_encoder import adapt
+from finetune.cross_encoder import adapt, go_on_from
 from finetune.reranker_recipe import Recipe
 from finetune.reranker_rows import Group
 from finetune.reranker_train import by_length, train, trained
 from knowledge_base.encoder import EncoderFiles
 from knowledge_base.late_interaction import HEAD
-from knowledge_base.lora import adapter_of, read_tensors, stored
+from knowledge_base.lora import read_tensors, stored
 from knowledge_base.reranker import MAX_TOKENS
 
 WORDS, WHOLE, BIAS = 20.0, 10.0, -18.0  # where the factors begin: cosines lie between 0.3 and 0.9
@@ -90,12 +90,8 @@ class LateInteractionModel(nn.Module):
 def begin_from(model: LateInteractionModel, path: Path) -> None:
     """Goes on from the tensors of a second stage that was trained before."""
     tensors = read_tensors(path)
-    adapter = adapter_of(tensors)
+    go_on_from(model.adapted, tensors)
     with torch.no_grad():
-        for name, layer in model.adapted.items():
-            down, up = adapter[name]
-            layer.down.copy_(down)
-            layer.up.copy_(up)
         head = tensors[HEAD]
         model.weigh.copy_(head[: -len(model.factors)])
         for factor, value in zip(model.factors, head[-len(model.factors) :], strict=True):

@@ -12,11 +12,11 @@ import numpy as np
 import torch
 from torch import Tensor, nn
 
-from finetune.cross_encoder import CrossEncoder, resumed, save_checkpoint
+from finetune.cross_encoder import CrossEncoder, go_on_from, resumed, save_checkpoint
 from finetune.reranker_recipe import Recipe
 from finetune.reranker_rows import Group
 from knowledge_base.encoder import EncoderFiles
-from knowledge_base.lora import adapter_of, read_tensors
+from knowledge_base.lora import read_tensors
 from knowledge_base.reranker import MAX_TOKENS
 
 WARM_UP = 0.06
@@ -105,12 +105,8 @@ def trained(model: nn.Module) -> list[nn.Parameter]:
 def begin_from(model: CrossEncoder, path: Path) -> None:
     """Begins with a trained adapter: it has learnt to compare two texts, a random one has not."""
     tensors = read_tensors(path)
-    adapter = adapter_of(tensors)
+    go_on_from(model.adapted, tensors)
     with torch.no_grad():
-        for name, layer in model.adapted.items():
-            down, up = adapter[name]
-            layer.down.copy_(down)
-            layer.up.copy_(up)
         model.out.weight[0].copy_(tensors["out"][:-1])
         model.out.bias.copy_(tensors["out"][-1:])
 
