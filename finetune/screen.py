@@ -53,10 +53,12 @@ def train_screen(
     seed: int = 0,
     encoder: TransformerEncoder | None = None,
     recipe: Recipe | None = None,
+    tone: Heads | None = None,
 ) -> dict[str, Any]:
     """Trains into ``out_dir`` (adapter and heads.safetensors, heads.json, metrics.json, card.md).
 
-    ``data_dir`` holds ``safety/``, ``screen/`` and ``router/``. Returns the metrics.
+    ``data_dir`` holds ``safety/``, ``screen/`` and ``router/``. ``tone``: heads whose tone head
+    and its threshold are carried over instead of fitted (decision 0140). Returns the metrics.
     """
     encoder = encoder or TransformerEncoder(EncoderFiles(cache=load_settings().compiled_dir))
     started = time.monotonic()
@@ -71,6 +73,8 @@ def train_screen(
         weights[head], biases[head] = side_by_side(
             fit(head, rows, features, seed), trained.head(head), WORDS_SHARE, encoder.dimension
         )
+    if tone is not None:
+        weights["tone"], biases["tone"] = tone.weights["tone"], tone.biases["tone"]
     reader = ScreenEncoder(encoder, out_dir)
     heads = Heads(weights, biases, {}, reader.name, HASHED_WEIGHT)
     scored = score(heads, rows, reader)
@@ -78,7 +82,7 @@ def train_screen(
         "injection": max(_at_false_alarms(scored, "injection"), _at_recall(scored)),
         "crisis": _at_false_alarms(scored, "crisis"),
         "concern": _at_false_alarms(scored, "concern"),
-        "threatening": _at_precision(scored),
+        "threatening": tone.thresholds["threatening"] if tone else _at_precision(scored),
         "passage": PASSAGE_SURE,
     }
     heads = Heads(weights, biases, thresholds, reader.name, HASHED_WEIGHT)
@@ -96,9 +100,14 @@ def command(
     data: Annotated[Path, typer.Option(help="Folder with safety/, screen/ and router/.")] = DATA,
     out: Annotated[Path, typer.Option(help="Where the heads go.")] = WEIGHTS,
     seed: int = 0,
+    fit_tone: Annotated[
+        bool, typer.Option("--fit-tone", help="Fit the tone head too; else it stays as it is.")
+    ] = False,
 ) -> None:
     """Train the heads that read a customer's message: injection, crisis, tone."""
-    print(json.dumps(train_screen(data, out, seed), indent=2))
+    encoder = TransformerEncoder(EncoderFiles(cache=load_settings().compiled_dir))
+    tone = None if fit_tone else Heads.load(encoder=ScreenEncoder(encoder))
+    print(json.dumps(train_screen(data, out, seed, encoder, tone=tone), indent=2))
 
 
 def fit(head: str, rows: Sequence[Row], features: Vectors, seed: int) -> tuple[Vectors, Vectors]:

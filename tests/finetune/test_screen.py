@@ -48,6 +48,17 @@ def test_a_training_run_writes_heads_that_load_and_says_how_good_they_are(tmp_pa
     assert "python -m finetune screen" in (tmp_path / "out" / "card.md").read_text("utf-8")
 
 
+def test_a_tone_head_that_is_to_stay_stays(tmp_path: Path) -> None:
+    encoder = TransformerEncoder()
+    served = Heads.load(encoder=ScreenEncoder(encoder))
+    quick = Recipe(rank=2, epochs=1, ordinary=40)
+    train_screen(small(tmp_path / "data"), tmp_path / "out", 0, encoder, quick, tone=served)
+    heads = Heads.load(tmp_path / "out", encoder=ScreenEncoder(encoder, tmp_path / "out"))
+    assert (heads.weights["tone"] == served.weights["tone"]).all()
+    assert heads.thresholds["threatening"] == served.thresholds["threatening"]
+    assert (heads.weights["crisis"] != served.weights["crisis"]).any()
+
+
 def test_the_rows_of_test_and_training_are_apart() -> None:
     rows = read_rows(DATA)
     train = {row.text for row in rows if row.split == "train"}
