@@ -49,11 +49,13 @@ def centre_rows(
     rng: random.Random,
     name: str = "",
     *,
+    copies: int = 1,
     noise: bool = True,
 ) -> list[AnswerRow]:
-    """One row for each question, and some once more without what answers it. ``name`` is the
-    company of the instructions, by default an invented one; ``noise`` are typing errors."""
-    company = name or rng.choice(COMPANIES)
+    """``copies`` rows for each question, and some once more without what answers it. ``name`` is
+    the company of the instructions, by default an invented one for each copy; ``noise`` are typing
+    errors."""
+    companies = [name or rng.choice(COMPANIES) for _ in range(copies)]
     with TemporaryDirectory() as folder:
         store = SnapshotStore(Path(folder))
         sync_articles(store, encoder, list(centre.articles), source="centre")
@@ -61,13 +63,15 @@ def centre_rows(
         rows = []
         for question in centre.questions:
             found = retriever.search_all(question.queries, PASSAGES, floor=False)
-            rows.append(_row(question, _with_answer(question, found, centre), company, rng, noise))
-            if question.evidence and rng.random() < TAKEN_AWAY:
+            answered = _with_answer(question, found, centre)
+            rows += [_row(question, answered, company, rng, noise) for company in companies]
+            taken = [c for c in companies if question.evidence and rng.random() < TAKEN_AWAY]
+            if taken:
                 sources = {article for article, _ in question.evidence}
                 found = retriever.search_all(question.queries, 3 * PASSAGES, floor=False)
                 others = [p for p in found if p.article not in sources][:PASSAGES]
                 silent = replace(question, answer="", evidence=(), kind="taken away")
-                rows.append(_row(silent, others, company, rng, noise))
+                rows += [_row(silent, others, company, rng, noise) for company in taken]
     return [row for row in rows if row is not None]
 
 

@@ -64,12 +64,11 @@ def prepare_answers(
     rng = random.Random(seed)
     rows: list[AnswerRow] = []
     own = company_centre(company)
-    for _ in range(counts.company_copies if own else 0):
-        assert own is not None  # noqa: S101 - said by the range
-        rows += centre_rows(own, encoder, judge, rng, company_name)
-    for centre in read_centres():
-        for _ in range(counts.centre_copies):
-            rows += centre_rows(centre, encoder, judge, rng)
+    if own and counts.company_copies:
+        copies = counts.company_copies
+        rows += centre_rows(own, encoder, judge, rng, company_name, copies=copies)
+    for centre in read_centres() if counts.centre_copies else ():
+        rows += centre_rows(centre, encoder, judge, rng, copies=counts.centre_copies)
     rows += [focused_row(row, judge) for row in _given(counts, data_root, seed)]
     if not rows:
         raise SetupError(f"no rows: {company} has no questions/train.jsonl and all counts are 0")

@@ -23,11 +23,11 @@ def interleaved(lists: Sequence[Sequence[T]], k: int, key: Callable[[T], str]) -
 
 
 def best_of(passages: Sequence[Passage]) -> Passage:
-    """One passage as several queries found it: the best score, and the best of each unit."""
-    texts = [text for text, _ in passages[0].units]
-    scores = [max(own) for own in zip(*([s for _, s in p.units] for p in passages), strict=True)]
+    """One passage as several queries found it: the best score, and the best of each unit. A query
+    that found it behind the candidates that are judged has no units to say."""
+    judged = [passage.units for passage in passages if passage.units]
     return replace(
         passages[0],
         score=max(passage.score for passage in passages),
-        units=tuple(zip(texts, scores, strict=True)),
+        units=tuple(max(same, key=lambda pair: pair[1]) for same in zip(*judged, strict=True)),
     )

@@ -97,7 +97,7 @@ export function messageList(messages) {
         m.author.name && ["bot", "person"].includes(m.author.kind) && h("span", m.author.name),
         h("time", { datetime: m.created_at }, moment(m.created_at))),
       h("p.text", { dir: "auto" }, m.text),
-      m.citations?.length ? h("p.muted", `Sources: ${m.citations.map((c) => c.title).join(" · ")}`) : null)));
+      m.citations?.length ? h("p.muted", `Sources: ${[...new Set(m.citations.map((c) => c.title))].join(" · ")}`) : null)));
 }
 
 export function routeFacts(route) {

@@ -16,7 +16,7 @@ export function suggestionNodes(found, { insert, label }) {
   const draft = (d) => h("li.draft",
     h("p.facts", verdictTag(d.verdict), h("span.muted", `confidence ${percent(d.confidence)}`)),
     h("p.text", { dir: "auto" }, d.text),
-    d.citations?.length ? h("p.muted", `Sources: ${d.citations.map((c) => c.title).join(" · ")}`) : null,
+    d.citations?.length ? h("p.muted", `Sources: ${[...new Set(d.citations.map((c) => c.title))].join(" · ")}`) : null,
     d.reasons?.length ? reasonList(d.reasons) : null,
     h("button", { type: "button", onclick: (event) => insert(d.text, event.currentTarget) }, label));
   const articles = (found.articles ?? []).map((a) => {

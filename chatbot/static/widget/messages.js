@@ -29,15 +29,23 @@ export function sources(citations, context) {
   const unique = [...new Map((citations ?? []).map((c) => [c.number, c])).values()]
     .sort((a, b) => a.number - b.number);
   if (!unique.length) return null;
+  const titles = unique.map((c) => c.title);
   return h("ul.sources", { "aria-label": strings.sources }, unique.map((citation) => {
+    const title = titles.filter((other) => other === citation.title).length > 1
+      ? withSection(citation) : citation.title;
     const inside = [h("span.number", { "aria-hidden": "true" }, citation.number),
-      h("span.chip-title", citation.title)];
+      h("span.chip-title", title)];
     const href = safeUrl(citation.url, api);
     return h("li", href
       ? h("a.chip", { href, target: "_blank", rel: "noopener", title: citation.quote, part: "source",
-        "aria-label": strings.source(citation.number, citation.title) }, inside)
+        "aria-label": strings.source(citation.number, title) }, inside)
       : h("span.chip", { title: citation.quote, part: "source" }, inside));
   }));
+}
+
+/** Two passages of one article are told apart by their headings, which the anchors are made of. */
+function withSection({ title, anchor }) {
+  return anchor ? `${title}: ${anchor.replaceAll("-", " ")}` : title;
 }
 
 /** A bubble that sentences are added to until the whole message replaces them. */
