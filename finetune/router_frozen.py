@@ -1,11 +1,13 @@
 """A router of few rows: the encoder as it is, with a logistic regression on its vectors.
 
 With ten rows an intent it beats training the encoder, and takes seconds; see decision 0132.
-Since nothing else is learnt, every row can be judged by a head that did not see it.
+Since nothing else is learnt, every row can be judged by a head that did not see it. The name of an
+intent is one example more: whoever names it "card not working" says what its messages are about.
 """
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import replace
 
@@ -19,7 +21,7 @@ from chatbot.routing.outputs import Floats, IntentHead, Outputs, run_network, un
 from chatbot.routing.tokens import Tokens
 from finetune.router_batches import Labels
 from finetune.router_config import RouterConfig
-from finetune.router_data import RouterRow
+from finetune.router_data import OUT_OF_SCOPE, RouterRow
 from finetune.router_folds import STRENGTH, folds_of
 from knowledge_base.encoder import EncoderFiles
 
@@ -46,7 +48,8 @@ class FrozenRouter:
         self.network = RouterNetwork(encoder, hidden, len(labels.outputs), 1, config.scale)
         self._own = self.outputs(rows)
         self._targets = np.array([labels.target(row) for row in rows]).argmax(axis=1)
-        self._set(_fitted(self._own.vectors, self._targets, len(labels.outputs)))
+        self._named, self._names = self._of_names(labels.outputs)
+        self._set(self._fitted(self._own.vectors, self._targets))
 
     @property
     def vectors(self) -> Floats:
@@ -60,7 +63,7 @@ class FrozenRouter:
         """Of the rows themselves, each by a head that did not learn it."""
         logits = np.zeros((len(self.rows), len(self.labels.outputs)), dtype=np.float32)
         for train, held in folds_of(self._targets, self.config.seed, CLOSE_FOLDS):
-            head = _fitted(self.vectors[train], self._targets[train], logits.shape[1])
+            head = self._fitted(self.vectors[train], self._targets[train])
             logits[held] = head.logits(self.vectors[held])
         return replace(self._own, logits=logits)
 
@@ -73,11 +76,36 @@ class FrozenRouter:
                 similarity[line, place] = -1.0
         return similarity
 
+    def _of_names(self, outputs: Sequence[str]) -> tuple[Floats, NDArray[np.int64]]:
+        """Vectors of the names that are words, and which outputs they name."""
+        named = {
+            place: text
+            for place, name in enumerate(outputs)
+            if name != OUT_OF_SCOPE and (text := spoken(name))
+        }
+        if not named:
+            return np.zeros((0, self.vectors.shape[1]), dtype=np.float32), np.zeros(0, np.int64)
+        found = run_network(self.network, self.tokens, list(named.values()), ())
+        return found.vectors, np.array([*named])
+
+    def _fitted(self, vectors: Floats, targets: NDArray[np.int64]) -> IntentHead:
+        return _fitted(
+            np.concatenate([vectors, self._named]),
+            np.concatenate([targets, self._names]),
+            len(self.labels.outputs),
+        )
+
     @torch.no_grad()
     def _set(self, head: IntentHead) -> None:
         self.network.intent.weight.copy_(torch.from_numpy(head.directions))
         self.network.intent.bias.copy_(torch.from_numpy(head.bias))
         self.network.scale = head.scale
+
+
+def spoken(name: str) -> str:
+    """A label as one would say it ("cardNotWorking", "card_not_working"); "" for a mere code."""
+    words = re.findall(r"[^\W\d_]+", re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name))
+    return " ".join(words).lower() if any(len(word) > 2 for word in words) else ""
 
 
 def _fitted(vectors: Floats, targets: NDArray[np.int64], classes: int) -> IntentHead:

@@ -16,7 +16,7 @@ from finetune.toxicity_data import Row
 from finetune.toxicity_own import optional_rows, read_labelled
 
 FILE = "group_statements.jsonl"
-GROUPS_EACH = {"train": 8, "dev": 4, "test": 4}
+GROUPS_EACH = {"train": 4, "dev": 4, "test": 4}
 GROUPS = (
     ("women", "a woman", "female"), ("men", "a man", "male"),
     ("gay people", "a gay man", "gay"), ("lesbians", "a lesbian", "lesbian"),

@@ -19,7 +19,7 @@ from typing import TYPE_CHECKING, Any, Protocol
 
 from chatbot.errors import SetupError, Unavailable
 from chatbot.safety.checkpoint import NAMED_MODELS, prepare_toxicity
-from chatbot.safety.views import model_text, scoring_views
+from chatbot.safety.views import clean, model_text, scoring_views
 
 if TYPE_CHECKING:
     from chatbot.settings import Settings
@@ -119,7 +119,7 @@ class WindowedScorer(ABC):
         pieces: dict[str, None] = {}
         for view in views:
             read = model_text(view)
-            if read.strip():
+            if clean(read).strip():  # invisible characters alone say nothing
                 for window in self._windows(read):
                     pieces[window] = None
         return list(pieces)

@@ -12,6 +12,7 @@ from finetune.router import evaluate_router, train_router
 from finetune.router_checks import check_training
 from finetune.router_config import RouterConfig, load_config
 from finetune.router_data import read_rows
+from finetune.router_frozen import spoken
 from finetune.router_recalibrate import recalibrate_router
 
 ROWS: list[dict[str, Any]] = [
@@ -255,6 +256,24 @@ def test_with_few_rows_an_intent_the_encoder_stays_as_it_is(tmp_path: Path) -> N
     assert RouterModel.load(config.out).predict(["where is my parcel"])[0].intent == "order_status"
     recalibrate_router(config.out, config.train, 0.03)
     assert evaluate_router(config.out, config.train)["intent_accuracy_no_rejection"] == 1.0
+
+
+def test_the_name_of_an_intent_is_an_example_of_it_and_a_code_is_none(tmp_path: Path) -> None:
+    said = ("please help me", "it happened again", "one more thing", "can you look into this")
+
+    def chance(first: str, second: str) -> float:
+        rows = [{"text": f"{text} {n}", "intent": n} for n in (first, second) for text in said]
+        config = recipe(tmp_path / first, rows, few_shot_rows=40)
+        train_router(config, lambda line: None)
+        [found] = RouterModel.load(config.out).predict(["my suitcase did not arrive"])
+        return dict(found.intents).get(first, 0.0)
+
+    for folder in ("lostLuggage", "A-17"):
+        (tmp_path / folder).mkdir()
+    assert chance("lostLuggage", "seat_choice") > chance("A-17", "B-2") + 0.05
+    assert [spoken(name) for name in ("lostLuggage", "card_not_working", "A-17", "")] == [
+        "lost luggage", "card not working", "", "",
+    ]  # fmt: skip
 
 
 def test_a_row_is_not_its_own_evidence_where_nothing_is_held_out(tmp_path: Path) -> None:
