@@ -22,6 +22,7 @@ from knowledge_base.batching import Floats, Forward, Ids
 from knowledge_base.compiled_cache import MODEL, find, publish, texts_of
 from knowledge_base.mapped import forget_pages
 from knowledge_base.quiet import import_openvino, quiet_libraries, torch_lock
+from knowledge_base.shared_tables import share_tables
 
 if TYPE_CHECKING:
     from torch import nn
@@ -64,6 +65,8 @@ class Status:
     """'openvino bf16', 'openvino f32' or 'torch f32'."""
     problem: str | None = None
     """Why it is not compiled although it was to be."""
+    version: str = ""
+    """OpenVINO's, where it runs the network."""
 
 
 _statuses: dict[str, Status] = {}
@@ -121,7 +124,8 @@ def load(recipe: Recipe, cache: Path | None) -> Network:
     except (RuntimeError, OSError, ValueError, TypeError) as error:
         what = str(error).strip().splitlines()[0] if str(error).strip() else type(error).__name__
         return _fallback(recipe, f"OpenVINO failed ({what})", module)
-    _statuses[recipe.name] = Status(f"openvino {forward.precision}")
+    engine = f"openvino {forward.precision}"
+    _statuses[recipe.name] = Status(engine, version=openvino.__version__)
     return Network(forward, texts_of(folder))
 
 
@@ -139,7 +143,9 @@ class CompiledForward:
             "ENABLE_CPU_PINNING": False,
             "CPU_RUNTIME_CACHE_CAPACITY": SHAPES_KEPT,
         }
-        compiled = core.compile_model(core.read_model(path), "CPU", settings)
+        model = core.read_model(path)
+        share_tables(model, path.with_suffix(".bin"))
+        compiled = core.compile_model(model, "CPU", settings)
         self._request = compiled.create_infer_request()
         self._names = {name for port in compiled.inputs for name in port.names}
 

@@ -10,6 +10,7 @@ https://arxiv.org/abs/2004.12832, section 3; the weights of the question's token
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -17,11 +18,12 @@ import numpy as np
 from numpy.typing import NDArray
 
 from knowledge_base.batching import Batched, Row
-from knowledge_base.compiled import Recipe
+from knowledge_base.compiled import Recipe, encoder_status
 from knowledge_base.encoder import EncoderFiles
 from knowledge_base.files import sha256
 from knowledge_base.lora import AdapterUnusable, adapter_of, merge, read_tensors
 from knowledge_base.recent import Recent
+from knowledge_base.unit_file import UnitFile, digest
 
 if TYPE_CHECKING:
     from tokenizers import Tokenizer
@@ -30,35 +32,43 @@ if TYPE_CHECKING:
 HEAD = "head"
 """Name of the tensor that holds the learnt numbers: a vector for the tokens' weights, then the
 factor of the words' likeness, the factor of the whole's likeness, and the bias."""
+UNITS = "units"  # folder beside the compiled networks
 REMEMBERED = 6000  # texts of about 25 KB: 150 MB when full
 STEPS = 127
 """A number between -1 and 1 is kept in a byte, as so many steps to either side. That moves logits
 by 0.04; fewer numbers, on principal directions, move them by 0.5 already with 256 of 768."""
 
 
+@dataclass(frozen=True, slots=True)
 class Read:
     """A text as the network has read it."""
 
-    __slots__ = ("tokens", "weights", "whole")
+    tokens: NDArray[np.int8]
+    """Shape (tokens, hidden), each of length ``STEPS``."""
+    weights: NDArray[np.float32]
+    """Shape (tokens,): what each token's likeness counts if the text is the question."""
+    whole: NDArray[np.int8]
+    """Shape (hidden,), of length ``STEPS``."""
 
-    def __init__(
-        self, tokens: NDArray[np.float32], weights: NDArray[np.float32], whole: NDArray[np.float32]
-    ) -> None:
-        self.tokens = np.rint(tokens * STEPS).astype(np.int8)
-        """Shape (tokens, hidden), each of length ``STEPS``."""
-        self.weights = weights
-        """Shape (tokens,): what each token's likeness counts if the text is the question."""
-        self.whole = np.rint(whole * STEPS).astype(np.int8)
-        """Shape (hidden,), of length ``STEPS``."""
+    @classmethod
+    def of(
+        cls, tokens: NDArray[np.float32], weights: NDArray[np.float32], whole: NDArray[np.float32]
+    ) -> Read:
+        """From unit vectors."""
+        return cls(_in_steps(tokens), weights, _in_steps(whole))
 
 
 class LateInteraction:
     """Safe for several threads, whose texts share passes."""
 
     def __init__(
-        self, tokenizer: Tokenizer, network: Batched, factors: tuple[float, float, float]
+        self,
+        tokenizer: Tokenizer,
+        network: Batched,
+        factors: tuple[float, float, float],
+        kept: UnitFile | None = None,
     ) -> None:
-        self._tokenizer, self._network = tokenizer, network
+        self._tokenizer, self._network, self._kept = tokenizer, network, kept
         self._words, self._whole, self._bias = factors
         self._recent = Recent(REMEMBERED, self._read)
 
@@ -85,8 +95,14 @@ class LateInteraction:
         head = numbers_of(tensors)
         inputs = {"encoder": files.digest, "adapter": sha256(tensors), "scale": repr(scale)}
         tokenizer = files.fast_tokenizer(max_tokens)
-        network = files.load(Recipe(name, inputs, build), tokenizer)
-        return cls(tokenizer, network, (float(head[-3]), float(head[-2]), float(head[-1])))
+        recipe = Recipe(name, inputs, build)
+        network = files.load(recipe, tokenizer)
+        kept = None
+        if files.cache is not None:
+            status = encoder_status()[name]
+            key = f"{recipe.key(status.version)} {status.engine} {max_tokens} {STEPS}"
+            kept = UnitFile(files.cache / UNITS, key)
+        return cls(tokenizer, network, (float(head[-3]), float(head[-2]), float(head[-1])), kept)
 
     def logits_for(self, question: str, texts: Sequence[str]) -> NDArray[np.float64]:
         """Shape (len(texts),): what the network says of the question with each text."""
@@ -105,10 +121,32 @@ class LateInteraction:
         """In the order of ``texts``; those not remembered are read together."""
         return self._recent.of(texts)
 
+    def recall(self, texts: Sequence[str]) -> list[str]:
+        """Takes in what an earlier process has read and kept; the texts that are still to be
+        read. At most ``REMEMBERED`` texts."""
+        known = self._recent.known(texts)
+        if self._kept is not None and len(known) < len(texts):
+            known |= self._taken_in(self._kept, texts)
+        return [text for text in texts if text not in known]
+
+    def keep(self, texts: Sequence[str]) -> None:
+        """Writes what has been read of ``texts``, and nothing else, for the next process; this one
+        then holds them in the mapped file instead of in memory of its own."""
+        if self._kept is not None and self._kept.write(self._recent.known(texts)):
+            self._taken_in(self._kept, texts)
+
+    def _taken_in(self, kept: UnitFile, texts: Sequence[str]) -> dict[str, Read]:
+        found = kept.read()
+        taken = {text: Read(*found[name]) for text in texts if (name := digest(text)) in found}
+        self._recent.remember(taken)
+        return taken
+
     def _read(self, texts: Sequence[str]) -> list[Read]:
         encodings = self._tokenizer.encode_batch(list(texts))
         answers = self._network.run([Row(e.ids, e.type_ids) for e in encodings])
-        return [Read(tokens, _softmax(weights[:, 0]), whole) for tokens, weights, whole in answers]
+        return [
+            Read.of(tokens, _softmax(weights[:, 0]), whole) for tokens, weights, whole in answers
+        ]
 
 
 def numbers_of(tensors: Path) -> NDArray[np.float32]:
@@ -121,6 +159,10 @@ def numbers_of(tensors: Path) -> NDArray[np.float32]:
     except (OSError, ValueError, SafetensorError) as error:
         raise AdapterUnusable(f"{tensors} cannot be read: {error}") from None
     return head
+
+
+def _in_steps(unit: NDArray[np.float32]) -> NDArray[np.int8]:
+    return np.rint(unit * STEPS).astype(np.int8)
 
 
 def _softmax(values: NDArray[np.float32]) -> NDArray[np.float32]:

@@ -173,6 +173,15 @@ class Reranker:
         if self._second is not None:
             self._second.read(texts)
 
+    def recall(self, texts: Sequence[str]) -> Sequence[str]:
+        """Takes in what an earlier process has read; those of ``texts`` that are still to be."""
+        return () if self._second is None else self._second.recall(texts)
+
+    def keep(self, texts: Sequence[str]) -> None:
+        """Writes what was read of ``texts`` for the next process, and nothing else."""
+        if self._second is not None:
+            self._second.keep(texts)
+
     def logits(self, question: str, passages: Sequence[tuple[str, str]]) -> NDArray[np.float64]:
         """What the first stage says before calibration, shape (n,)."""
         return self._pairs.logits_for(question, [evidence(*passage) for passage in passages])

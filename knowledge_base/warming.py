@@ -1,7 +1,8 @@
 """Reads a help centre's units before anybody asks, so that a question need not wait for them.
 
 What is read changes no answer, only when it is there: a unit that is not read yet is read with the
-first question that needs it.
+first question that needs it. What is read is kept in a file (``unit_file``): a later start, and a
+snapshot that shares units with the one before, read only what is new.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from threading import Event, Thread
 
 from knowledge_base.errors import KnowledgeError
 from knowledge_base.late_interaction import REMEMBERED
+from knowledge_base.mapped import give_back_memory
 from knowledge_base.ranking import judged_units
 from knowledge_base.reranker import Reranker, evidence
 from knowledge_base.retriever import Retriever
@@ -20,7 +22,7 @@ from knowledge_base.snapshot import Snapshot
 
 log = logging.getLogger(__name__)
 
-LOOK_S = 3.0  # between looks whether another snapshot serves; the start itself needs the cores
+LOOK_S = 3.0  # between looks whether another snapshot serves; so long a start has both cores
 AT_ONCE = 4  # units in one pass, about 30 ms: so long a customer's question waits at most
 REST = 1.0  # times what the pass took, in which others have both cores
 
@@ -49,14 +51,19 @@ class Warming:
             self._thread.join()
 
     def _follow(self) -> None:
-        while not self._stopped.wait(self._look_s):
-            try:
-                snapshot = self._retriever.snapshot()
-            except KnowledgeError:
-                continue  # nothing serves; /readyz says why
-            reranker = self._retriever.reranker
-            if reranker is not None and snapshot.name != self.done:
-                self._read(snapshot, reranker)
+        while True:
+            self._look()
+            if self._stopped.wait(self._look_s):
+                return
+
+    def _look(self) -> None:
+        try:
+            snapshot = self._retriever.snapshot()
+        except KnowledgeError:
+            return  # nothing serves; /readyz says why
+        reranker = self._retriever.reranker
+        if reranker is not None and snapshot.name != self.done:
+            self._read(snapshot, reranker)
 
     def _read(self, snapshot: Snapshot, reranker: Reranker) -> None:
         started = time.monotonic()
@@ -64,13 +71,20 @@ class Warming:
         if len(texts) > REMEMBERED:
             log.info("%d units of %s are read when they are asked for", len(texts), snapshot.name)
             texts = ()
-        for place in range(0, len(texts), AT_ONCE):
+        new = reranker.recall(texts)
+        if new and self._stopped.wait(self._look_s):
+            return
+        for place in range(0, len(new), AT_ONCE):
             before = time.monotonic()
-            reranker.read(texts[place : place + AT_ONCE])
+            reranker.read(new[place : place + AT_ONCE])
             if self._stopped.wait(REST * (time.monotonic() - before)):
                 return
+        reranker.keep(texts)
+        if new:
+            give_back_memory()  # what was read lies in the mapped file now
         self.done = snapshot.name
-        log.info("%d units read in %.0f s", len(texts), time.monotonic() - started)
+        seconds = time.monotonic() - started
+        log.info("%d units ready, %d of them new, in %.0f s", len(texts), len(new), seconds)
 
 
 def units_of(snapshot: Snapshot) -> Sequence[str]:

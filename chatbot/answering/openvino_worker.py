@@ -32,6 +32,12 @@ BLOCK_TOKENS = 32
 
 WARM_TOKENS = 64  # enough rows for the kernels of a prompt
 
+SHAPES_KEPT = "32"
+"""Prepared layers that the CPU plugin keeps, each for one number of tokens. A prompt is seldom as
+long as another, so more are of no use: with its own 5,000 the process grew by 0.35 MB a step, by
+150 MB after 400 prompts, at the same speed. Only together with ``mapped.KERNELS_KEPT`` it stays as
+it is: what one of the two caches forgets, the other holds."""
+
 
 class Batch:
     """The requests that are decoded together. ``say`` takes the objects that go out."""
@@ -102,7 +108,8 @@ def load_pipeline(path: str, options: dict[str, Any]) -> Any:
     scheduler.enable_prefix_caching = True
     scheduler.num_kv_blocks = max(1, int(options["cache_tokens"]) // BLOCK_TOKENS)
     scheduler.max_num_batched_tokens = int(options["step_tokens"])
-    return genai.ContinuousBatchingPipeline(path, scheduler, "CPU", dict(options["properties"]))
+    properties = {"CPU_RUNTIME_CACHE_CAPACITY": SHAPES_KEPT, **options["properties"]}
+    return genai.ContinuousBatchingPipeline(path, scheduler, "CPU", properties)
 
 
 def warm(batch: Batch, path: str) -> None:
