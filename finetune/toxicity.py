@@ -23,6 +23,7 @@ import typer
 from chatbot.errors import SetupError
 from chatbot.safety.checkpoint import WEIGHTS, file_sha256
 from chatbot.safety.toxicity_weights import read_delta, save_architecture
+from finetune.centres import FOLDER as CENTRES
 from finetune.toxicity_calibrate import platt
 from finetune.toxicity_data import Row
 from finetune.toxicity_figures import headline, report
@@ -59,6 +60,7 @@ def train_toxicity(
     encoder: EncoderFiles | None = None,
     contrast: Path = CONTRAST_DIR,
     articles: Path = ARTICLES_DIR,
+    centres: Path = CENTRES,
     start_from: Path | None = None,
 ) -> dict[str, Any]:
     """Trains into ``out`` (delta.safetensors, calibration.json, metrics.json, card.md).
@@ -69,7 +71,7 @@ def train_toxicity(
     recipe = recipe or Recipe()
     encoder = encoder or EncoderFiles()
     started = time.monotonic()
-    rows = collect_rows(data_root, recipe, contrast, articles)
+    rows = collect_rows(data_root, recipe, contrast, articles, centres)
     _claim(out, rows, recipe, start_from, resume)
     base = Path(encoder.path) / "model.safetensors"
     architecture = out / "architecture"

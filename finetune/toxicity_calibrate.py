@@ -93,7 +93,7 @@ BOT = Cost(
     },
     profanity=True,
     lookalike={"group_": 0.5, "contrast_": 0.3, "hatemoji": 0.2},
-    lookalike_flag=0.8,
+    lookalike_flag=0.5,
 )
 GRID = np.round(np.concatenate([np.arange(0.05, 0.96, 0.02), np.arange(0.96, 1.0, 0.005)]), 4)
 NEVER = 1.01

@@ -11,8 +11,11 @@ from typing import Any
 
 from chatbot.errors import SetupError
 from chatbot.safety.toxicity_weights import CLASSES
+from finetune.centres import FOLDER as CENTRES
+from finetune.centres import read_centres
 from finetune.toxicity_data import CLEAN, Row, targets
 from knowledge_base.settings import SAMPLE_COMPANY
+from knowledge_base.units import units
 
 CONTRAST_DIR = Path(__file__).parent / "data" / "safety"
 ARTICLES_DIR = SAMPLE_COMPANY / "articles"
@@ -120,6 +123,19 @@ def read_articles(folder: Path = ARTICLES_DIR) -> list[Row]:
                 if len(sentence.split()) > 3:
                     texts[sentence.strip()] = None
     return [Row(text, CLEAN, "article", _part(text, 1 / 3), 0.7) for text in texts]
+
+
+def read_centre_articles(folder: Path = CENTRES) -> list[Row]:
+    """What a bot quotes from the invented help centres, as it would be delivered. A centre is in
+    one split, so that dev and test hold kinds of business that training has not seen."""
+    centres = [*read_centres(folder), *read_centres(folder, dev=True)]
+    homes = ("train", "train", "train", "dev", "test")
+    texts: dict[str, str] = {}
+    for place, centre in enumerate(centres):
+        for chunk in centre.chunks:
+            for unit in units(chunk.text, legible=True):
+                texts.setdefault(unit, homes[place % len(homes)])
+    return [Row(text, CLEAN, "article", split, 0.7) for text, split in texts.items()]
 
 
 def _part(text: str, train: float) -> str:

@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from chatbot.safety.toxicity import MAX_CHARS
+from finetune.centres import FOLDER as CENTRES
 from finetune.toxicity_augment import misspelt, support_variants
 from finetune.toxicity_data import Row, bias_aware, read_training_sets
 from finetune.toxicity_groups import read_groups
@@ -14,6 +15,7 @@ from finetune.toxicity_own import (
     ARTICLES_DIR,
     CONTRAST_DIR,
     read_articles,
+    read_centre_articles,
     read_contrast,
     read_families,
 )
@@ -32,8 +34,8 @@ SMALL_SETS = (
     "jigsaw",
 )
 GROUP_SHARE = 2.0
-"""Weight of a statement about groups, in contrast rows: it stands for its eight fillings."""
-SCORED_ROWS = 4400  # of dev and of test, for thresholds: through the real scorer, views and all
+"""Weight of a statement about groups, in contrast rows: it stands for its four fillings."""
+SCORED_ROWS = 5600  # of dev and of test, for thresholds: through the real scorer, views and all
 
 
 def collect_rows(
@@ -41,6 +43,7 @@ def collect_rows(
     recipe: Recipe,
     contrast: Path = CONTRAST_DIR,
     articles: Path = ARTICLES_DIR,
+    centres: Path = CENTRES,
 ) -> list[Row]:
     """All rows of all splits, in an order that depends on the files and the seed alone."""
     rows = [row for row in read_training_sets(data_root) if _kept(row, recipe)]
@@ -49,6 +52,7 @@ def collect_rows(
     rows += read_families(contrast, recipe.contrast_weight)
     rows += read_groups(contrast, GROUP_SHARE * recipe.contrast_weight)
     rows += read_articles(articles)
+    rows += read_centre_articles(centres)
     rows += misspelt(rows, recipe.seed, own=recipe.own_copies)
     return [bias_aware(row) for row in rows]
 

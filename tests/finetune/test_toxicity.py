@@ -16,6 +16,7 @@ from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.toxicity import CATEGORIES
 from chatbot.types import Side
+from finetune.centres import read_centres
 from finetune.toxicity import train_toxicity
 from finetune.toxicity_aims import measure
 from finetune.toxicity_augment import KINDS, misspell, support_variants
@@ -23,11 +24,18 @@ from finetune.toxicity_calibrate import BOT, CUSTOMER, choose
 from finetune.toxicity_data import CLEAN, Row, read_training_sets, split_of, targets
 from finetune.toxicity_evaluate import balanced_accuracy, evaluate_toxicity, load_evaluated
 from finetune.toxicity_groups import GROUPS, fill, read_groups
-from finetune.toxicity_own import CONTRAST_DIR, read_contrast, read_families, read_labelled
+from finetune.toxicity_own import (
+    CONTRAST_DIR,
+    read_centre_articles,
+    read_contrast,
+    read_families,
+    read_labelled,
+)
 from finetune.toxicity_recipe import Recipe, load_recipe
 from finetune.toxicity_teacher import opinions
 from finetune.toxicity_train import opinion_shares
 from knowledge_base.encoder import DEFAULT_ENCODER
+from knowledge_base.units import units
 
 TINY = Recipe(
     epochs=1.0, attitude_rows=12, tokens_per_batch=512, checkpoint_every=2, rank=4, blends=(1.0,),
@@ -125,12 +133,17 @@ def family_row(family: str, word: str, split: str) -> str:
     return json.dumps(row | {"split": split, "family": f"{family} in {split}"}) + "\n"
 
 
+def own(folder: Path) -> dict[str, Path]:
+    """The project's own rows are those of ``folder``; of articles it has none."""
+    return {"contrast": folder, "articles": folder, "centres": folder / "none"}
+
+
 @pytest.fixture(scope="module")
 def trained(
     data_root: Path, contrast: Path, tmp_path_factory: pytest.TempPathFactory
 ) -> tuple[Path, Mapping[str, Any]]:
     out = tmp_path_factory.mktemp("out")
-    return out, train_toxicity(data_root, out, recipe=TINY, contrast=contrast, articles=contrast)
+    return out, train_toxicity(data_root, out, recipe=TINY, **own(contrast))
 
 
 def test_training_writes_weights_thresholds_metrics_and_a_card(
@@ -179,11 +192,9 @@ def test_a_run_that_was_interrupted_ends_with_the_same_weights(
     shutil.copy(trained[0] / "states.npz", tmp_path)
     monkeypatch.setattr(toxicity_train, "_save", dies)
     with pytest.raises(KeyboardInterrupt):
-        train_toxicity(data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast)
+        train_toxicity(data_root, tmp_path, recipe=TINY, **own(contrast))
     monkeypatch.setattr(toxicity_train, "_save", real)
-    train_toxicity(
-        data_root, tmp_path, recipe=TINY, contrast=contrast, articles=contrast, resume=True
-    )
+    train_toxicity(data_root, tmp_path, recipe=TINY, **own(contrast), resume=True)
     whole = load_file(trained[0] / "delta.safetensors")
     resumed = load_file(tmp_path / "delta.safetensors")
     assert whole.keys() == resumed.keys()
@@ -204,7 +215,7 @@ def test_a_run_may_go_on_from_an_earlier_delta(
     shutil.copy(trained[0] / "states.npz", tmp_path)
     none_of_the_way = replace(TINY, blends=(0.0,), epochs=0.2, teacher=DEFAULT_ENCODER)
     train_toxicity(
-        data_root, tmp_path, recipe=none_of_the_way, contrast=contrast, articles=contrast,
+        data_root, tmp_path, recipe=none_of_the_way, **own(contrast),
         start_from=delta,
     )  # fmt: skip
     before, after = load_file(delta), load_file(tmp_path / "delta.safetensors")
@@ -222,7 +233,7 @@ def test_a_delta_with_its_head_is_taken_up_whole(
     delta = trained[0] / "delta.safetensors"
     nothing_new = replace(TINY, epochs=0.0, head_epochs=0)
     train_toxicity(
-        data_root, tmp_path, recipe=nothing_new, contrast=contrast, articles=contrast,
+        data_root, tmp_path, recipe=nothing_new, **own(contrast),
         start_from=delta,
     )  # fmt: skip
     before, after = load_file(delta), load_file(tmp_path / "delta.safetensors")
@@ -238,8 +249,8 @@ def test_going_on_from_a_delta_of_another_rank_is_refused(
     shutil.copy(trained[0] / "states.npz", tmp_path)
     with pytest.raises(SetupError, match="rank and alpha"):
         train_toxicity(
-            data_root, tmp_path, recipe=replace(TINY, rank=2), contrast=contrast,
-            articles=contrast, start_from=trained[0] / "delta.safetensors",
+            data_root, tmp_path, recipe=replace(TINY, rank=2), **own(contrast),
+            start_from=trained[0] / "delta.safetensors",
         )  # fmt: skip
 
 
@@ -248,9 +259,18 @@ def test_resuming_with_another_recipe_is_refused(
 ) -> None:
     other = replace(TINY, learning_rate=1e-5)
     with pytest.raises(SetupError, match="another recipe"):
-        train_toxicity(
-            data_root, trained[0], recipe=other, contrast=contrast, articles=contrast, resume=True
-        )
+        train_toxicity(data_root, trained[0], recipe=other, **own(contrast), resume=True)
+
+
+def test_a_bot_learns_what_other_help_centres_say_each_of_them_in_one_split() -> None:
+    rows = read_centre_articles()
+    assert len({row.text for row in rows}) == len(rows) > 2500
+    assert {row.split for row in rows} == {"train", "dev", "test"}
+    assert {row.targets for row in rows} == {CLEAN}
+    split = {row.text: row.split for row in rows}
+    for centre in read_centres()[:5]:
+        said = [text for part in centre.chunks for text in units(part.text, legible=True)]
+        assert len({split[text] for text in said}) == 1, centre.name
 
 
 def test_a_teacher_tells_a_row_what_it_learnt_from_the_others(tmp_path: Path) -> None:
