@@ -33,6 +33,22 @@ _PERSON: Final = (
     re.compile(
         rf"\b(?i:this is|it's|here is)[ ]({_FULL})(?=[ ](?:speaking|here|again)\b|,? calling\b)"
     ),
+    re.compile(
+        rf"\b(?i:hello|hi|hey|good (?:morning|afternoon|evening))[,!.]?[ ](?i:this is)[ ]({_FULL})(?=[.,!])"
+    ),
+    re.compile(
+        rf"\b(?i:someone|somebody|an? (?:man|woman|guy|lady|person|driver|colleague|agent)) (?i:called|named)[ ]({_FULL})"
+    ),
+    re.compile(rf"\binstead of [\"“]({_FULL})[\"”]"),
+    re.compile(
+        rf"[\"“]({_FULL})[\"”](?= on (?:the|my) (?:label|parcel|card|box|invoice|ticket)\b)"
+    ),
+    re.compile(
+        rf"\b(?i:deliver(?:ed)?|sent?d?|ship(?:ped)?|post(?:ed)?)\b[^.,\n]{{0,30}} to ({_FULL}),(?=[ ]\d)"
+    ),
+    re.compile(
+        r"\b(?i:name on (?:the|my) (?:account|card|order|booking)):[ ]([a-z][a-z'’-]{1,20}(?:[ ][a-z][a-z'’-]{1,20}){1,2})\s{0,4}(?=$|\n)"
+    ),
     re.compile(rf"(?:\A|\n|[.,!] )({_FULL}) here(?=[.,!:]|\s{{0,3}}(?:$|\n))"),
     re.compile(rf"\b(?i:cheers|thanks|thank you|best|love|yours),[ ]({_NAME})\s{{0,4}}\Z"),
     re.compile(
@@ -40,7 +56,8 @@ _PERSON: Final = (
     ),
     re.compile(
         r"\b(?i:(?:kind|best|warm|many|with)?[ ]?(?:regards|wishes)|sincerely|faithfully|mit freundlichen gr(?:ü|ue)(?:ß|ss)en|"
-        r"(?:viele|liebe|beste) gr(?:ü|ue)(?:ß|ss)e|met vriendelijke groet|cordialement|saludos|cordiali saluti|atentamente)"
+        r"(?:viele|liebe|beste) gr(?:ü|ue)(?:ß|ss)e|met vriendelijke groet|cordialement|saludos|cordiali saluti|atentamente|"
+        r"z poważaniem|pozdrawiam|serdecznie|med vänlig hälsning|com os melhores cumprimentos|atenciosamente)"
         rf"[,.]?\s{{1,3}}(?:(?:Mr|Mrs|Ms|Dr|Prof)\.?[ ])?({_NAME})(?=\s{{0,4}}(?:$|\n))"
     ),
     re.compile(
@@ -55,7 +72,7 @@ _PERSON: Final = (
     ),
     re.compile(
         r"\b(?i:card ?holder|account ?holder|recipient|addressee|consignee|name on (?:the|my) (?:card|account|order|booking|parcel|label)|"
-        r"signed (?:for )?by|collected by|left with|handed to|for the attention of|attn\.?|c/o)"
+        r"signed (?:for )?by(?: an?)?|collected by(?: an?)?|left with|handed to|for the attention of|attn\.?|c/o)"
         rf"(?:[ ]?:| is|,)?[ ]({_FULL}|[A-Z]\.[ ]?[A-Z][\w'’-]{{1,24}})"
     ),
     re.compile(

@@ -102,6 +102,7 @@ def find_by_presidio(text: str) -> Iterator[Entity]:
             yield Entity(use.label, result.start, result.end, shown, shown, score=1.0)
 
 
+_HOME: Final = re.compile(r"(?:10|127|192\.168|169\.254|172\.(?:1[6-9]|2\d|3[01]))\.")
 _VERSION: Final = re.compile(
     r"\b(?:version|firmware|release|v|build|software)\b\W{0,3}\w{0,3}\W?$", re.I
 )
@@ -120,10 +121,10 @@ _NAMED_ID: Final = re.compile(  # identifiers of other countries, believed where
     r"\b(?i:cpf|nir|insee|s[ée]curit[ée] sociale|num[ée]ro de s[ée]cu|seguridad social|codice fiscale|"
     r"personnummer|f[øö]dselsnummer|henkil[öo]tunnus|rijksregister(?:nummer)?|num[ée]ro national|cnp|oib|"
     r"ahv|avs|svnr|sozialversicherungs(?:nummer|nr)|aadhaar|pan number|my sin|sin number|social insurance number|"
-    r"tax file number|tfn|curp|nie|nif|dni|tax id|national id(?:entity)?(?: card)?)"
+    r"tax file number|tfn|curp|nie|nif|dni|steuer-?id|steueridentifikationsnummer|idnr|tax id|national id(?:entity)?(?: card)?)"
     r"(?i:[ -]?(?:number|nummer|no|nr|num)\b\.?)?"
     r"\W{0,3}(?i:is\s|es\s|est\s|ist\s|är\s|er\s|é\s)?"
-    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}\d[A-Z0-9]{0,18}(?:[ .-]\d[A-Z0-9]{0,12}){0,6})(?!\w)"
+    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}-?\d[A-Z0-9]{0,18}(?:[ .-]\d[A-Z0-9]{0,12}){0,6}(?:-[A-Z])?)(?!\w)"
 )
 _PASSPORT: Final = re.compile(
     r"\b(?:passport|reisepass|paspoort|id ?card|identity card|personalausweis|driving licence|"
@@ -158,7 +159,8 @@ def find_other_ids(text: str) -> Iterator[Entity]:
 
 
 def _address(shown: str, text: str, start: int) -> bool:
-    """A version number has the shape of an IPv4 address; '::' alone is punctuation."""
-    if len(shown) < 5:
+    """A version number has the shape of an IPv4 address; '::' alone is punctuation, and an
+    address of a home network is everybody's."""
+    if len(shown) < 5 or _HOME.match(shown):
         return False
     return not _VERSION.search(text[max(0, start - 16) : start])

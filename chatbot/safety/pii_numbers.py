@@ -47,6 +47,11 @@ _ACCOUNT: Final = re.compile(
     re.I,
 )
 _PHONE: Final = re.compile(r"(?<![\w.,#/+-])(?:\+|\()?\d(?:[ ()./-]{0,3}\d){5,17}(?![\w])(?!\.\d)")
+_GOODS: Final = re.compile(  # numbers of things: a batch, a part, a parcel of a large carrier
+    r"(?:\b(?:batch|lot|serial|part|sku|ean|imei)\b\W{0,2}(?:no|nr|number|num)?\W{0,3}"
+    r"|\b1Z(?: ?[0-9A-Z]{2,4}){0,3} ?)$",
+    re.I,
+)
 _PHONE_WORDS: Final = re.compile(
     r"\b(?:phone|telephone|tel|call|called|calling|ring|mobile|mob|cell|text|sms|whats ?app|fax|"
     r"reach|landline|handy|telefon|telefoon|t[ée]l[ée]fono|t[ée]l[ée]phone|m[óo]vil|portable|"
@@ -134,7 +139,7 @@ def find_phones(text: str) -> Iterator[Entity]:
     for match in _PHONE.finditer(text):
         context = before(text, match.start())
         named = bool(_PHONE_WORDS.search(context))
-        if not named and ORDER_WORDS.search(context):
+        if not named and (ORDER_WORDS.search(context) or _GOODS.search(context)):
             continue
         for start, end in _cuts(match):
             shown = text[start:end]

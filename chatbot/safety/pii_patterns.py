@@ -66,6 +66,7 @@ _SECRETS: Final = (
         r"|(?<!\w)gh[pousr]_[A-Za-z0-9]{20,100}|(?<!\w)github_pat_\w{20,100}"
         r"|(?<!\w)(?:AKIA|ASIA)[0-9A-Z]{16}(?!\w)|(?<!\w)xox[abeprs]-[A-Za-z0-9-]{10,200}"
         r"|(?<!\w)AIza[\w-]{35}|(?<!\w)glpat-[\w-]{18,60}|(?<!\w)hf_[A-Za-z0-9]{20,60}"
+        r"|(?<!\w)whsec_[A-Za-z0-9+/=_-]{12,100}"
         r"|(?<!\w)npm_[A-Za-z0-9]{30,50}|(?<!\w)SG\.[\w-]{16,40}\.[\w-]{16,60}"
         r"|(?<!\w)dg_(?:widget|agent|reviewer|admin)_[\w-]{20,60}"
         r"|(?<!\w)eyJ[\w-]{8,1500}\.[\w-]{8,2500}\.[\w-]{8,600}"
@@ -83,7 +84,13 @@ _SECRETS: Final = (
         re.I,
     ),
     re.compile(
-        rf"\b(?:{_HIDES}|pw|pass)\s{{0,2}}[:=]\s{{0,2}}[\"'“‘]?([^\s\"'”’]{{4,64}})",
+        rf"\b(?:{_HIDES}|pw|pass)\s{{0,2}}[:=]\s{{0,2}}[\"'“‘]?"
+        r"([^\s\"'”’]{4,64}?)(?=[.,;]?(?:[\s\"'”’]|$))",
+        re.I,
+    ),
+    re.compile(rf"\b(?:{_HIDES})\s[\"“‘]([^\s\"”’]{{4,64}})[\"”’]", re.I),
+    re.compile(  # "user anna, pass 1a2b3c"
+        r"\b(?:user(?: ?name)?|login)\b[^\n]{1,40}?[/,;|]\s?pass\s((?=\S{0,63}\d)\S{4,64}?)(?=[.,;]?(?:\s|$))",
         re.I,
     ),
     re.compile(  # a token that is plainly one, a few words after the word for it
@@ -100,8 +107,16 @@ _SECRETS: Final = (
         r"(?: i got| you sent| from the (?:sms|text|email))?\s?(?:is|was|:|=)?\s?(\d{4,8}|\d{3}[ -]\d{3})(?!\w)",
         re.I,
     ),
+    re.compile(
+        r"\bcode (\d{4,8})(?=[ ,][^.\n]{0,48}\b(?:text|sms|one-?time|log-?in|sign-?in|verif\w{0,8})\b)",
+        re.I,
+    ),
 )
 
+_OF_THE_DESK: Final = re.compile(  # the desk's own number of a matter, nobody's order
+    r"\b(?:ticket|complaint|incident)s?\b[ ]?(?:(?:reference|ref|number|no|nr|id)\b\.?)?[ ]?(?:is|:)?[ ]?#?$",
+    re.I,
+)
 _COLOUR: Final = re.compile(r"\b(?:colou?r|hex|rgb|farbe|couleur)\b[^.!?\n]{0,12}$", re.I)
 
 
@@ -134,6 +149,8 @@ def find_orders(text: str, company: Sequence[re.Pattern[str]] = ()) -> Iterator[
                 yield Entity("order_id", *match.span(), match[0], value, source="company")
     for pattern in (_ORDER, _ORDER_LATER, _HASH):
         for match in pattern.finditer(text):
+            if _OF_THE_DESK.search(text[max(0, match.start(1) - 40) : match.start(1)]):
+                continue
             if pattern is _HASH and _COLOUR.search(
                 text[max(0, match.start() - 24) : match.start()]
             ):

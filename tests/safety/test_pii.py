@@ -24,7 +24,8 @@ FOLDER = Path(__file__).parent
 CASES = sorted((*FOLDER.glob("pii_cases*.jsonl"), *(FOLDER / "data").glob("pii_*.jsonl")))
 """Each written without looking at the recognisers, which were mended after its first run, kind of
 failure by kind of failure. First runs: third set recall 0.835 at a precision of 0.921, fourth
-(108 values in 99 messages, 72 messages without any) 0.926 at 0.980, without a false alarm."""
+(108 values in 99 messages, 72 messages without any) 0.926 at 0.980, without a false alarm, fifth
+(139 values in 124 messages, 93 without any, a quarter not in English) 0.856 at 0.915."""
 TITLE = re.compile(r"^(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.? ")
 ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
 
