@@ -23,7 +23,8 @@ first use. Taught, among others, by small networks on the frozen states of all-m
 Jigsaw toxic comments (CC0, text CC-BY-SA-3.0), Civil Comments with annotator fractions (CC0),
 ParaDetox (CC0), Davidson hate/offensive tweets (MIT), HatemojiBuild (CC-BY-4.0), questions of
 Banking77, Bitext and CLINC150 as ordinary customers, and the project's own sets of support
-conversations (`finetune/data/safety`). Public sets are split 84/8/8 by a hash of the text; the own
+conversations (`finetune/data/safety`) and the sentences of its help articles, sample company and
+invented centres. Public sets are split 84/8/8 by a hash of the text; the own
 sets by families, so that no way to insult, threaten or complain stands in two splits. Statements
 about groups of people (`group`) are each read about several of 42 groups. Thresholds
 come from dev, figures below from test.
