@@ -135,7 +135,7 @@ class OpenVINOEngine(ThreadedEngine):
                 with suppress(OSError, ValueError):  # the worker has just ended
                     self._process.send({"cancel": number})
                 self._leave(number, None)
-        self._done(job)
+        self._finish(job, None)
 
     def _send(self, job: Job) -> None:
         request = job.request
@@ -215,10 +215,3 @@ class OpenVINOEngine(ThreadedEngine):
             running = self._running.pop(number, None)
         if running is not None:
             self._finish(running.job, error)
-
-    def _finish(self, job: Job, error: Exception | None) -> None:
-        if error is None or isinstance(error, EngineFailed):
-            job.put(error)
-        else:
-            job.fail(error)
-        self._done(job)

@@ -54,17 +54,17 @@ class TransformersEngine(ThreadedEngine):
 
     def _work(self) -> None:
         while (job := self._jobs.get()) is not None:
+            failed: Exception | None = None
             try:
                 if self._closed:
-                    job.put(EngineFailed("the answer engine was closed"))
+                    failed = EngineFailed("the answer engine was closed")
                 elif not job.over:
                     self._answer(job)
-                    job.put(None)
             except (NotFinite, RuntimeError, ValueError, MemoryError, IndexError) as error:
                 logger.exception("the answer model failed")
-                job.fail(error)
+                failed = error
             finally:
-                self._done(job)
+                self._finish(job, failed)
         self._decoder = None
 
     def _answer(self, job: Job) -> None:

@@ -109,7 +109,7 @@ class ThreadedEngine(ABC):
 
     @abstractmethod
     def _work(self) -> None:
-        """The thread: takes jobs until it meets None, calls ``_done`` for each."""
+        """The thread: takes jobs until it meets None, calls ``_finish`` for each."""
 
     @property
     def open(self) -> int:
@@ -145,10 +145,20 @@ class ThreadedEngine(ABC):
         """Its stream has ended, whatever the reason; called on the event loop."""
         job.cancelled.set()
 
-    def _done(self, job: Job) -> None:
+    def _finish(self, job: Job, error: Exception | None) -> None:
+        """Frees the place first: who has read an answer to its end may ask at once again.
+
+        A job that is over was left in the middle; it must not look like a complete answer.
+        """
         with self._lock:
             self._open -= not job.finished
             job.finished = True
+        if error is None and job.over:
+            error = EngineFailed(f"no complete answer within {job.request.deadline_s:g} s")
+        if error is None or isinstance(error, EngineFailed):
+            job.put(error)
+        else:
+            job.fail(error)
 
 
 async def _pieces(job: Job) -> AsyncGenerator[str, None]:
