@@ -76,6 +76,8 @@ class Desk:
     stage_deadline_s: float = 20.0
     passage_guard: PassageGuard | None = None
     warming: Warming | None = None
+    rewords: bool = False
+    """Whether the model may say in words of its own what an article says."""
 
     # The stages of a turn
 

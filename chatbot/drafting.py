@@ -9,10 +9,11 @@ from dataclasses import replace
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
+from chatbot.claims import Claims
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
 from chatbot.safety.gate import Candidate
-from chatbot.safety.grounding_slips import slip, without_opening
+from chatbot.safety.grounding_slips import without_opening
 from chatbot.safety.released import Draft, release_by_gate, release_static
 from chatbot.safety.verdicts import verdict_of
 from chatbot.steps import Answered, Held, Replied, SentenceReleased, Steps, TurnRequest
@@ -29,15 +30,10 @@ from chatbot.types import (
     SentenceKind,
     Verdict,
 )
-from knowledge_base.reranker import place_of
 
 QUOTED_FROM = 0.5
 """Probability of the best unit from which it is quoted although the model finds no answer. Of the
 dev questions' best units, 42% with an answer and 6% without reach it."""
-BESIDE_THE_POINT = 0.4
-"""A first claim that answers the question by less than this share of what the best unit does is
-dropped: the model wrote a true sentence about something else. On dev, with an earlier adapter,
-claims above it were right in 69%, those below in 38%, and the unit quoted in their place in 49%."""
 ANSWERED_FROM = 0.1
 """Probability of the best unit below which nothing is said: on dev, 4 of 118 questions with an
 answer and 17 of 32 without lie there."""
@@ -93,16 +89,18 @@ class Drafting:
 
     async def _compose(self) -> Steps:
         """What the model writes, as far as it stands."""
+        claims = Claims(self.desk, self.query, self.passages, self.best_unit)
         try:
             async for written in self._written():
                 if written.kind is SentenceKind.ABSTENTION:
                     self.abstained = True
                     break
-                if reason := await self._misleads(written):
+                settled = await claims.settle(written, self._said())
+                if reason := settled.reason:
                     self.draft.add(written, Decision(verdict_of([reason]), (reason,)))
-                    continue
-                async for step in self._judge(written):
-                    yield step
+                if settled.sentence is not None:
+                    async for step in self._judge(settled.sentence):
+                        yield step
         except (DeskgateError, TimeoutError) as error:
             self._hold(
                 Reason(ReasonCode.ENGINE_FAILED, f"The answer model did not finish: {error}.")
@@ -149,28 +147,6 @@ class Drafting:
         finally:
             writer.cancel()
             await asyncio.gather(writer, return_exceptions=True)
-
-    async def _misleads(self, sentence: Sentence) -> Reason | None:
-        """Why a claim is dropped although a passage may support it: the best units will be quoted
-        instead."""
-        if sentence.kind is not SentenceKind.CLAIM or not self.best_unit:
-            return None
-        cited = [self.passages[n - 1] for n in sentence.cited if 1 <= n <= len(self.passages)]
-        if reason := slip(sentence.text, self.query, cited or self.passages):
-            return reason
-        if self.claims:
-            return None
-        place = place_of(cited[0].title, cited[0].heading) if cited else ""
-        relevance = await self.desk.relevance(self.query, sentence.text, place)
-        least = BESIDE_THE_POINT * self.best_unit
-        if relevance is None or relevance >= least:
-            return None
-        return Reason(
-            ReasonCode.BESIDE_THE_POINT,
-            "It does not answer the question as well as the passage does.",
-            score=round(relevance, 4),
-            threshold=round(least, 4),
-        )
 
     async def _judge(self, sentence: Sentence) -> Steps:
         sentence = self.desk.restore(apart_from_lists(sentence, self.before), self.own)
@@ -240,10 +216,15 @@ class Drafting:
 
     async def _left_out(self) -> tuple[Sentence, ...]:
         """What the best units say and the answer so far does not."""
+        quotes = await self._quotes()
+        return await self.desk.workers.run(unsaid, quotes, self._said(), self.desk.encoder)
+
+    def _said(self) -> list[str]:
+        """Claims of the answer so far, those included that wait for a person."""
         judged = zip(self.draft.sentences, self.draft.decisions, strict=True)
-        said = [s.text for s in self.request.released]
-        said += [s.text for s, decision in judged if decision.verdict in KEPT]
-        return await self.desk.workers.run(unsaid, await self._quotes(), said, self.desk.encoder)
+        kept = [sentence for sentence, decision in judged if decision.verdict in KEPT]
+        spoken = (*self.request.released, *kept)
+        return [sentence.text for sentence in spoken if sentence.kind is SentenceKind.CLAIM]
 
     def _candidate(self) -> Candidate:
         return Candidate(

@@ -113,6 +113,7 @@ def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngi
         moderator=moderator,
         stage_deadline_s=settings.stage_deadline_s,
         warming=Warming.started(retriever),
+        rewords=settings.rewords,
     )
 
 

@@ -49,6 +49,10 @@ class Settings(KnowledgeSettings):
         description="'default', 'original', 'unbiased', 'multilingual', or a checkpoint file.",
     )
     model_threads: int = Field(default=0, ge=0, description="0: as many as there are cores.")
+    wording: Literal["auto", "articles", "model"] = Field(
+        default="auto",
+        description="Whose words an answer has; auto: the articles' with the packaged model.",
+    )
     max_new_tokens: int = Field(default=160, ge=16, le=2048)  # about 110 words
     engine_queue: int = Field(
         default=32, ge=1, description="Turns that may wait for the engine; more is a 429."
@@ -136,6 +140,14 @@ class Settings(KnowledgeSettings):
         if value is None and info.data.get(other):
             raise ValueError(f"it is needed beside {PREFIX}{other.upper()}")
         return value
+
+    @property
+    def rewords(self) -> bool:
+        """Whether the answer model may say in its own words what an article says."""
+        if self.wording != "auto":
+            return self.wording == "model"
+        packaged = type(self).model_fields["answer_model"].default
+        return self.engine == "openai" or self.answer_model != packaged
 
     @property
     def resolved_database_url(self) -> str:

@@ -77,8 +77,11 @@ def judged(score: float) -> tuple[Passage, ...]:
 
 
 async def test_a_true_sentence_about_something_else_gives_way_to_the_passage() -> None:
+    other = f"Shops are {ELSEWHERE}."
+    units = ((PASSAGES[0].text, 0.5), (other, 0.01))
+    passage = replace(PASSAGES[0], text=f"{PASSAGES[0].text} {other}", units=units)
     engine = ScriptedEngine(f"Shops are {ELSEWHERE} [1].")
-    found = await steps(ScriptedDesk(engine, passages=judged(0.5)), "How long for a return?")
+    found = await steps(ScriptedDesk(engine, passages=[passage]), "How long for a return?")
     assert said(found) == PASSAGES[0].text
     assert isinstance(found[-1], Answered)
     assert found[-1].quoted
@@ -105,9 +108,32 @@ async def test_what_was_said_is_not_said_again() -> None:
 
 async def test_a_word_that_only_the_question_has_is_no_fact_of_the_passage() -> None:
     engine = ScriptedEngine("You can return a kayak within 60 days of delivery [1].")
-    found = await steps(ScriptedDesk(engine, passages=judged(0.9)), "How long for a kayak?")
+    desk = ScriptedDesk(engine, passages=judged(0.9))
+    desk.rewords = True
+    found = await steps(desk, "How long for a kayak?")
     assert said(found) == PASSAGES[0].text
     assert found[-1].draft.decisions[0].reasons[0].words == "kayak"
+
+
+async def test_a_claim_that_changes_the_articles_words_is_set_right_by_them() -> None:
+    units = (("Do not use soap, hot water or a dishwasher.", 0.9), ("Flush it backwards.", 0.3))
+    passage = replace(PASSAGES[0], text=" ".join(text for text, _ in units), units=units)
+    engine = ScriptedEngine("Use a dishwasher, because you should not use soap [1].")
+    found = await steps(ScriptedDesk(engine, passages=[passage]), "Can it go in the dishwasher?")
+    assert said(found) == units[0][0]
+    assert isinstance(found[-1], Answered)
+    assert not found[-1].quoted
+    dropped = found[-1].draft.decisions[0].reasons[0]
+    assert (dropped.code, dropped.rule) == (ReasonCode.UNSUPPORTED_CLAIM, "wording")
+
+
+async def test_what_was_said_already_is_not_set_right_once_more() -> None:
+    unit = "You can return clothing within 60 days of delivery."
+    passage = replace(PASSAGES[0], text=unit, units=((unit, 0.9),))
+    engine = ScriptedEngine(f"{unit[:-1]} [1]. Return worn clothing within 60 days [1].")
+    desk = ScriptedDesk(engine, passages=[passage])
+    desk.encoder = BagOfWords()
+    assert said(await steps(desk, "How long for a return?")) == unit
 
 
 async def test_where_no_unit_is_likely_to_answer_the_model_is_not_asked() -> None:

@@ -46,7 +46,7 @@ def best_quotes(
     if judged:
         near = [item for item in judged[1:2] if item[0] >= SECOND * judged[0][0]]
         found = [
-            _sentence(_legible(text, passages[number - 1]), number)
+            quoted(text, passages, number)
             for _, number, place in (judged[0], *near)
             for text in _with_what_it_points_to(passages[number - 1].units, place)
         ]
@@ -56,7 +56,12 @@ def best_quotes(
         return ()
     vectors = encoder.embed([question, *(text for _, text in pieces)])
     number, text = pieces[int((vectors[1:] @ vectors[0]).argmax())]
-    return (_sentence(_legible(text, passages[number - 1]), number),)
+    return (quoted(text, passages, number),)
+
+
+def quoted(unit: str, passages: Sequence[Passage], number: int) -> Sentence:
+    """A unit of passage ``number`` (from 1), word for word, cited."""
+    return _sentence(_legible(unit, passages[number - 1]), number)
 
 
 def unsaid(

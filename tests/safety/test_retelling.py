@@ -1,0 +1,113 @@
+from __future__ import annotations
+
+import pytest
+
+from chatbot.safety.retelling import retold
+from chatbot.types import Passage
+
+CLEANING = (
+    "Flush the filter backwards with clean water when the flow gets slow. "
+    "Do not use soap, hot water or a dishwasher."
+)
+REPAIRS = (
+    "A paid repair takes up to 20 working days and a Mend Plan repair up to 15 working days. "
+    "A complaint is confirmed within 2 working days and answered in full within 10 working days."
+)
+PRICES = """| Address | Standard | Express |
+|---|---|---|
+| UK mainland | £4.50 | £7.95 |
+| Northern Ireland | £4.50 | not available |"""
+
+
+def passages(*texts: str, title: str = "Help") -> list[Passage]:
+    return [
+        Passage(f"a{n}", "0" * 12, f"a{n}#0", title, "", "", text, 0.9)
+        for n, text in enumerate(texts)
+    ]
+
+
+@pytest.mark.parametrize(
+    ("claim", "text"),
+    [
+        ("Do not use soap, hot water or a dishwasher.", CLEANING),
+        ("Don't use hot water.", CLEANING),
+        ("You can flush the filter backwards with clean water.", CLEANING),
+        ("Express delivery to the UK mainland costs £7.95.", PRICES),
+        ("A Mend Plan repair takes up to 15 working days.", REPAIRS),
+    ],
+)
+def test_a_claim_in_the_articles_words_is_faithful(claim: str, text: str) -> None:
+    found = retold(claim, passages(text, title="Delivery"))
+    assert found is not None
+    assert found.faithful
+
+
+@pytest.mark.parametrize(
+    ("claim", "text", "unit"),
+    [
+        (
+            "Use a dishwasher, because you should not use soap, hot water or a dishwasher.",
+            CLEANING,
+            "Do not use soap, hot water or a dishwasher.",
+        ),
+        (
+            "A complaint is confirmed within 10 working days and answered in full within 10 "
+            "working days.",
+            REPAIRS,
+            REPAIRS.partition("days. ")[2],
+        ),
+        (
+            "A Mend Plan repair takes up to 15 working days and a Mend Plan repair up to 15 "
+            "working days.",
+            REPAIRS,
+            REPAIRS.partition(" A complaint")[0],
+        ),
+        (
+            "Express delivery to Northern Ireland costs £7.95.",
+            PRICES,
+            "Address Northern Ireland: Standard £4.50; Express not available",
+        ),
+    ],
+)
+def test_a_claim_with_other_words_or_more_of_them_is_not(claim: str, text: str, unit: str) -> None:
+    found = retold(claim, passages(text))
+    assert found is not None
+    assert not found.faithful
+    assert found.unit == unit
+
+
+def test_a_number_of_a_row_is_told_with_the_rows_name() -> None:
+    sizes = (
+        "| Size | Chest | Waist |\n|---|---|---|\n| L | 102 cm | 88 cm |\n| XL | 110 cm | 94 cm |"
+    )
+    for claim, right in (("The waist is 94 cm.", False), ("An XL has a waist of 94 cm.", True)):
+        found = retold(claim, passages(sizes))
+        assert found is not None
+        assert found.faithful is right
+
+
+def test_statements_may_come_from_two_pieces_but_not_from_two_rows() -> None:
+    both = "Flush the filter with clean water, and a paid repair takes up to 20 working days."
+    found = retold(both, passages(CLEANING, REPAIRS))
+    assert found is not None
+    assert found.faithful
+    mixed = "Standard to the UK mainland costs £4.50, and express is not available."
+    found = retold(mixed, passages(PRICES))
+    assert found is not None
+    assert not found.faithful
+
+
+def test_what_no_piece_says_is_retold_from_none() -> None:
+    assert retold("Our shops open on Sunday mornings.", passages(CLEANING, PRICES)) is None
+
+
+def test_the_reranker_judged_pieces_are_taken_where_there_are_any() -> None:
+    first, second = CLEANING.split(". ", maxsplit=1)[0] + ".", CLEANING.split(". ")[1]
+    one = passages(CLEANING)[0]
+    judged = Passage(
+        one.article, one.version, one.chunk, one.title, "", "", one.text, 0.9,
+        units=((first, 0.2), (second, 0.7)),
+    )  # fmt: skip
+    found = retold("Do not use a dishwasher.", [judged])
+    assert found is not None
+    assert (found.passage, found.score) == (1, 0.7)
