@@ -181,6 +181,16 @@ class Desk:
         prefix = "".join(s.separator + with_marks(s.text, s.cited) for s in released).strip()
         return self.composer.compose(question, passages, history, prefix, conversation)
 
+    async def doubt(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        history: Sequence[HistoryMessage],
+        conversation: str = "",
+    ) -> float | None:
+        """Probability that the answer model finds no answer in ``passages``; None if unknown."""
+        return await self.composer.doubt(question, passages, history, conversation)
+
     async def relevance(self, question: str, sentence: str, place: str = "") -> float | None:
         """Probability that a sentence answers the question; None without a reranker. ``place``
         names what it is about: the title and heading of the passage that it rests on."""

@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
+from chatbot.answering.answerable import answerable
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
@@ -32,11 +33,12 @@ from chatbot.types import (
 )
 
 QUOTED_FROM = 0.5
-"""Probability of the best unit from which it is quoted although the model finds no answer. Of the
-dev questions' best units, 42% with an answer and 6% without reach it."""
-ANSWERED_FROM = 0.1
-"""Probability of the best unit below which nothing is said: on dev, 4 of 118 questions with an
-answer and 17 of 32 without lie there."""
+"""Probability of an answer (``answerable``) from which the best unit is quoted although the model
+found none."""
+ANSWERED_FROM = 0.3
+"""The same, below which nothing is said."""
+STEPS_FROM = 0.5
+"""Probability of a numbered list from which it is told without the model."""
 KEPT = (Verdict.RELEASE, Verdict.HOLD)  # sentences that stay in the draft
 RELATED = 3  # articles offered when there is no answer
 
@@ -72,15 +74,18 @@ class Drafting:
         self.first_held = 0 if self.reasons else -1
         self.abstained = self.quoted = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
+        self.odds = answerable(self.passages, None)
 
     @property
     def held(self) -> bool:
         return self.first_held >= 0
 
     async def run(self) -> Steps:
-        if self._unlikely():
-            yield nothing_found(self.route, self.desk, self.passages[:RELATED])
-            return
+        if not self._wanted_anyway():
+            self.odds = answerable(self.passages, await self._doubt())
+            if self.odds < ANSWERED_FROM:
+                yield nothing_found(self.route, self.desk, self.passages[:RELATED])
+                return
         if not self._told_in_steps():
             async for step in self._compose():
                 yield step
@@ -106,16 +111,26 @@ class Drafting:
                 Reason(ReasonCode.ENGINE_FAILED, f"The answer model did not finish: {error}.")
             )
 
-    def _unlikely(self) -> bool:
-        """Nothing that was found answers, and nobody waits for a draft all the same."""
-        judged = any(passage.units for passage in self.passages)
-        wanted = self.held or self.request.always_compose or self.request.released
-        return judged and not wanted and self.best_unit < ANSWERED_FROM
+    def _wanted_anyway(self) -> bool:
+        """Somebody waits for a draft, whether an article answers or not."""
+        return bool(self.held or self.request.always_compose or self.request.released)
+
+    async def _doubt(self) -> float | None:
+        """The answer model's own, asked before it writes: its prompt is then read already."""
+        try:
+            return await self.desk.doubt(
+                self.screening.redacted,
+                self.shown,
+                self.request.history,
+                self.request.conversation,
+            )
+        except (DeskgateError, TimeoutError):
+            return None  # that it does not work is found, and held, where it should write
 
     def _told_in_steps(self) -> bool:
         """The answer is most likely a numbered list: it is kept as it is, since a model of this
         size runs the steps together."""
-        if self.held or self.request.released or self.best_unit < QUOTED_FROM:
+        if self.held or self.request.released or self.best_unit < STEPS_FROM:
             return False
         units = (unit for passage in self.passages for unit in passage.units)
         return any(is_numbered_list(text) for text, score in units if score == self.best_unit)
@@ -169,7 +184,7 @@ class Drafting:
             yield self._held()
             return
         if not self._complete():
-            sure = self.best_unit >= QUOTED_FROM
+            sure = self.odds >= QUOTED_FROM
             quotes = await self._quotes() if sure or not self.abstained else ()
             if not quotes:
                 yield nothing_found(self.route, self.desk, self.passages[:RELATED])

@@ -51,10 +51,13 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
         return
     if not passages:
         related = await desk.retrieve(
-            queries, RELATED, request.audiences, floor=False, locale=request.locale
+            queries, PASSAGES, request.audiences, floor=False, locale=request.locale
         )
-        yield nothing_found(route, desk, tuple(related))
-        return
+        passages = tuple(related)
+        judged = any(passage.units for passage in passages)
+        if request.always_compose or not judged:
+            yield nothing_found(route, desk, passages[:RELATED])
+            return
     if not request.always_compose and route.action is Action.ANSWER:
         meant = rivals(screening.redacted, request.history, passages)
         if meant:

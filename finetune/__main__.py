@@ -49,6 +49,7 @@ COMMANDS = {
     "grounding": ("finetune.grounding", "grounding_command"),
     "reranker": ("finetune.reranker", "reranker_command"),
     "screen": ("finetune.screen", "command"),
+    "answerable": ("finetune.answerable", "answerable_command"),
 }
 EVALUATIONS = {
     "gate": ("finetune.gate_evaluate", "evaluate_gate_command"),

@@ -54,14 +54,7 @@ class Composer:
         and ends the answer. Closing the generator stops the engine. Raises EngineFailed.
         """
         prefix = released_prefix.rstrip()
-        request = GenerationRequest(
-            segments=build_segments(self.company, passages, history, question, self.canary),
-            prefix=prefix,
-            max_new_tokens=self.max_new_tokens,
-            deadline_s=self.deadline_s,
-            conversation=conversation,
-            accepted=True,
-        )
+        request = self._request(question, passages, history, prefix, conversation)
         stream = SentenceStream()
         said = {_key(sentence) for sentence in split_sentences(prefix)}
         async with aclosing(self.engine.stream(request)) as pieces:
@@ -80,6 +73,33 @@ class Composer:
             whole = _COMPLETE.search(raw.strip()) or _LIST_ITEM.match(raw.strip())
             if whole and sentence.text and _key(sentence.text) not in said:
                 yield sentence
+
+    async def doubt(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        history: Sequence[HistoryMessage] = (),
+        conversation: str = "",
+    ) -> float | None:
+        """Probability that the model would not answer; None where its engine cannot tell."""
+        return await self.engine.doubt(self._request(question, passages, history, "", conversation))
+
+    def _request(
+        self,
+        question: str,
+        passages: Sequence[Passage],
+        history: Sequence[HistoryMessage],
+        prefix: str,
+        conversation: str,
+    ) -> GenerationRequest:
+        return GenerationRequest(
+            segments=build_segments(self.company, passages, history, question, self.canary),
+            prefix=prefix,
+            max_new_tokens=self.max_new_tokens,
+            deadline_s=self.deadline_s,
+            conversation=conversation,
+            accepted=True,
+        )
 
 
 def _sentence(raw: str, passages: int) -> Sentence:

@@ -77,6 +77,11 @@ class Decoder:
             room = min(self._lookup, max_new_tokens - count - 1)
             proposed = _continuation(ids, room) if temperature == 0 else []
 
+    def first_share(self, prompt: Sequence[int], token: int) -> float:
+        """Probability that ``token`` comes next. Raises NotFinite."""
+        logits = self._forward(self._shared(list(prompt)), 1)
+        return float(logits[-1].softmax(-1)[token])
+
     def _shared(self, ids: list[int]) -> list[int]:
         """Cuts the cache to what ``ids`` share with it; returns what is left to compute."""
         shared = 0

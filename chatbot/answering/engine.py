@@ -6,7 +6,7 @@ EngineFailed   at any moment: the model is missing, crashed, too slow or wrote n
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
 from dataclasses import dataclass, field
 from typing import Any, Protocol
 
@@ -75,6 +75,12 @@ class Engine(Protocol):
         Raises EngineBusy at the call, EngineFailed while it runs. ``aclose()`` stops decoding
         within a token. The end of the generator is the end of the answer.
         """
+        ...
+
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
+        """Probability that the model would begin its answer with the abstention; None where the
+        engine cannot tell. The answer itself then costs little more than without: its prompt has
+        been read. Raises what ``stream`` raises."""
         ...
 
     async def close(self) -> None:

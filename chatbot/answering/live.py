@@ -12,8 +12,9 @@ import gc
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from pathlib import Path
+from typing import Any
 
 from chatbot.answering.choice import Chosen, choose_engine
 from chatbot.answering.engine import GenerationRequest
@@ -99,6 +100,10 @@ class LiveEngine:
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
         with self._lock:  # an engine that is about to go must not get a last request
             return self._chosen.engine.stream(request)
+
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
+        with self._lock:
+            return self._chosen.engine.doubt(request)
 
     async def close(self) -> None:
         self._stop.set()

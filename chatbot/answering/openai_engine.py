@@ -91,6 +91,9 @@ class OpenAIEngine:
         self.open += 1
         return EngineStream(self._pieces(request), request.deadline_s, self._ended)
 
+    async def doubt(self, request: GenerationRequest) -> float | None:
+        return None  # such a model was not trained on the abstention
+
     def _ended(self) -> None:
         self.open -= 1
 

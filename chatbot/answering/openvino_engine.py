@@ -30,7 +30,7 @@ from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import model_version, resolve_adapter
-from chatbot.answering.tokens import load_tokenizer, stop_ids
+from chatbot.answering.tokens import abstention_token, load_tokenizer, stop_ids
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
 from chatbot.errors import DeskgateError, SetupError
 from chatbot.settings import Settings
@@ -74,6 +74,7 @@ class OpenVINOEngine(ThreadedEngine):
     ) -> None:
         self.broken: str | None = None
         self._tokenizer = tokenizer
+        self._abstention = abstention_token(tokenizer)
         self._options = options or PipelineOptions()
         self._start = partial(WorkerProcess, model, stops, self._options)
         self._process = self._start()
@@ -144,7 +145,8 @@ class OpenVINOEngine(ThreadedEngine):
         except (ValueError, DeskgateError) as error:
             self._finish(job, error)
             return
-        if len(ids) + request.max_new_tokens > self._options.cache_tokens:
+        room = 1 if job.weighs else request.max_new_tokens
+        if len(ids) + room > self._options.cache_tokens:
             cache = self._options.cache_tokens
             failed = EngineFailed(f"{len(ids)} tokens do not fit into the KV cache of {cache}")
             self._finish(job, failed)
@@ -155,15 +157,11 @@ class OpenVINOEngine(ThreadedEngine):
             number = self._number
             self._running[number] = _Running(job, IncrementalText(self._tokenizer))
         try:
-            self._process.send(
-                {
-                    "id": number,
-                    "ids": ids,
-                    "max": request.max_new_tokens,
-                    "temperature": request.temperature,
-                    "seed": seed,
-                }
-            )
+            asked = {"id": number, "ids": ids, "max": room, "seed": seed}
+            wanted = {"temperature": request.temperature}
+            if job.weighs:
+                wanted = {"weigh": self._abstention}
+            self._process.send(asked | wanted)
         except (OSError, ValueError) as error:  # ValueError: its input is closed already
             self._leave(number, error)
 
@@ -201,6 +199,7 @@ class OpenVINOEngine(ThreadedEngine):
         running = self._running.get(number)
         if running is None:
             return  # cancelled a moment ago
+        running.job.doubt = event.get("share", 0.0)
         for token in event.get("tokens", ()):
             if piece := running.text.add(token):
                 running.job.put(piece)

@@ -4,9 +4,10 @@ A process of its own, because ``ContinuousBatchingPipeline.step`` keeps Python's
 while it computes: in the server it would stop the event loop for each prompt. It also gives all
 memory back when it ends, and a crash takes no conversation with it.
 
-One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, ``{"cancel": id}``;
-the end of the input ends the process. Out: ``{"ready": …}`` once, then ``{"id", "tokens"}``,
-with ``"end": true`` on the last line of a request or ``"error"`` instead.
+One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, or with ``"weigh"`` in
+place of the temperature for how likely that token is to come next; ``{"cancel": id}``; the end of
+the input ends the process. Out: ``{"ready": …}`` once, then ``{"id", "tokens"}``, with ``"end":
+true`` on the last line of a request (and ``"share"`` for what was weighed) or ``"error"`` instead.
 """
 
 from __future__ import annotations
@@ -39,6 +40,11 @@ long as another, so more are of no use: with its own 5,000 the process grew by 0
 it is: what one of the two caches forgets, the other holds."""
 
 
+WEIGHED = 8
+"""The likeliest next tokens are told by a beam search of one step, as many as it has beams; the
+pipeline gives no other access to them. One that is not among eight is as good as impossible."""
+
+
 class Batch:
     """The requests that are decoded together. ``say`` takes the objects that go out."""
 
@@ -47,6 +53,7 @@ class Batch:
         self._stops = stops
         self._say = say
         self._handles: dict[int, Any] = {}
+        self._weighed: dict[int, int] = {}
 
     @property
     def busy(self) -> bool:
@@ -54,6 +61,7 @@ class Batch:
 
     def take(self, message: dict[str, Any]) -> None:
         if "cancel" in message:
+            self._weighed.pop(message["cancel"], None)
             handle = self._handles.pop(message["cancel"], None)
             if handle is not None:
                 handle.cancel()
@@ -64,6 +72,8 @@ class Batch:
         number = int(message["id"])
         try:
             config = _generation_config(message, self._stops)
+            if "weigh" in message:
+                self._weighed[number] = int(message["weigh"])
             self._handles[number] = self.pipeline.add_request(number, ids, config)
         except RuntimeError as error:
             self._say({"id": number, "error": str(error)})
@@ -76,6 +86,8 @@ class Batch:
     def _read(self, number: int) -> None:
         from openvino_genai import GenerationStatus
 
+        if number in self._weighed:
+            return self._read_weighed(number)
         handle = self._handles[number]
         tokens: list[int] = []
         while handle.can_read():
@@ -93,10 +105,29 @@ class Batch:
             self._say({"id": number, "tokens": tokens})
         return None
 
-    def _end(self, number: int, tokens: list[int], error: str | None = None) -> None:
+    def _read_weighed(self, number: int) -> None:
+        from openvino_genai import GenerationStatus
+
+        status = self._handles[number].get_status()
+        if status == GenerationStatus.RUNNING:
+            return None
+        if status == GenerationStatus.IGNORED:
+            return self._end(number, [], "the prompt does not fit into the KV cache")
+        wanted = self._weighed[number]
+        shares = {
+            output.generated_ids[0]: math.exp(output.generated_log_probs[0])
+            for output in self._handles[number].read().values()
+            if output.generated_ids
+        }
+        if not shares or not all(math.isfinite(share) for share in shares.values()):
+            return self._end(number, [], "the model's scores are not finite numbers")
+        return self._end(number, [], share=min(1.0, shares.get(wanted, 0.0)))
+
+    def _end(self, number: int, tokens: list[int], error: str | None = None, **more: float) -> None:
         del self._handles[number]
+        self._weighed.pop(number, None)
         ending = {"error": error} if error else {"end": True}
-        self._say({"id": number, "tokens": tokens, **ending})
+        self._say({"id": number, "tokens": tokens, **ending, **more})
 
 
 def load_pipeline(path: str, options: dict[str, Any]) -> Any:
@@ -141,6 +172,9 @@ def _generation_config(message: dict[str, Any], stops: set[int]) -> Any:
     config.eos_token_id = min(config.stop_token_ids)
     config.ignore_eos = not stops
     config.logprobs = 1  # they show scores that are not finite
+    if "weigh" in message:
+        config.num_beams = config.num_return_sequences = WEIGHED
+        return config
     config.do_sample = message["temperature"] > 0
     if config.do_sample:
         config.temperature = message["temperature"]

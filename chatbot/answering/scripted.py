@@ -24,6 +24,7 @@ class ScriptedEngine:
     ``crash_at``: raise EngineFailed before this character. ``stall_at``: stop for ``stall_s``
     there. ``delay_s``: pause before each piece. ``busy``: every call raises EngineBusy;
     ``max_waiting``: calls open at once before one does.
+    ``doubts``: what ``doubt`` says.
     ``requests`` keeps what was asked; ``cancelled`` counts generators closed early.
     """
 
@@ -41,8 +42,10 @@ class ScriptedEngine:
         busy: bool = False,
         max_waiting: int = 32,
         model_version: str = "scripted",
+        doubts: float | None = None,
     ) -> None:
         self._script = script
+        self.doubts = doubts
         self.cuts = cuts
         self.crash_at = crash_at
         self.stall_at = stall_at
@@ -69,6 +72,11 @@ class ScriptedEngine:
         self.requests.append(request)
         self.open += 1
         return EngineStream(self._pieces(text), request.deadline_s, self._ended)
+
+    async def doubt(self, request: GenerationRequest) -> float | None:
+        if not request.accepted or self.closed:
+            self.ensure_room()
+        return self.doubts
 
     async def close(self) -> None:
         self.closed = True

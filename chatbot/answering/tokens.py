@@ -13,6 +13,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, cast
 
+from chatbot.answering.prompt import ABSTENTION
 from chatbot.errors import SetupError
 
 if TYPE_CHECKING:
@@ -82,6 +83,12 @@ def stop_ids(base: Path, tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
     stops = configured if isinstance(configured, list) else [configured]
     found = {int(token) for token in [*stops, tokenizer.eos_token_id] if isinstance(token, int)}
     return tuple(sorted(found))
+
+
+def abstention_token(tokenizer: PreTrainedTokenizerBase) -> int:
+    """The token with which the abstention begins, and no other answer that training teaches."""
+    read = tokenizer(ABSTENTION, add_special_tokens=False, split_special_tokens=True)
+    return int(read["input_ids"][0])
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -15,6 +15,7 @@ from chatbot.answering.decoding import LOOKUP, Decoder, NotFinite
 from chatbot.answering.engine import EngineFailed
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import check_adapter, model_version, resolve_adapter
+from chatbot.answering.tokens import abstention_token
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
@@ -42,6 +43,7 @@ class TransformersEngine(ThreadedEngine):
     ) -> None:
         self._tokenizer = tokenizer
         self._decoder: Decoder | None = Decoder(model, _stop_ids(model, tokenizer), lookup)
+        self._abstention = abstention_token(tokenizer)
         super().__init__(model_version, max_waiting)
 
     @classmethod
@@ -70,9 +72,13 @@ class TransformersEngine(ThreadedEngine):
     def _answer(self, job: Job) -> None:
         assert self._decoder is not None  # noqa: S101  set until the thread has ended
         request = job.request
+        prompt = encode(self._tokenizer, request.segments, request.prefix)
+        if job.weighs:
+            job.doubt = self._decoder.first_share(prompt, self._abstention)
+            return
         text = IncrementalText(self._tokenizer)
         tokens = self._decoder.tokens(
-            encode(self._tokenizer, request.segments, request.prefix),
+            prompt,
             request.max_new_tokens,
             request.temperature,
             request.seed,

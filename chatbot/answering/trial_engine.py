@@ -10,7 +10,7 @@ import asyncio
 import logging
 import threading
 import time
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Coroutine
 from dataclasses import dataclass
 from typing import Any
 
@@ -116,9 +116,25 @@ class TrialEngine:
             chosen = trial.experiment.arm(request.conversation) == "candidate"
             if not chosen or getattr(trial.engine, "broken", None):
                 return self._serving.stream(request)
-            if trial.experiment.mode == "ab":
+            if self._reads_candidate(trial, request):
                 return trial.engine.stream(request)
             return Overheard(self._serving.stream(request), request, trial.shadow)
+
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
+        """Of the engine whose answer the customer will read."""
+        with self._lock:
+            trial = self._trial
+            if trial is not None and self._reads_candidate(trial, request):
+                return trial.engine.doubt(request)
+            return self._serving.doubt(request)
+
+    @staticmethod
+    def _reads_candidate(trial: _Trial, request: GenerationRequest) -> bool:
+        if trial.experiment.mode != "ab" or getattr(trial.engine, "broken", None):
+            return False
+        return bool(request.conversation) and (
+            trial.experiment.arm(request.conversation) == "candidate"
+        )
 
     async def close(self) -> None:
         self._stop.set()

@@ -11,9 +11,10 @@ import queue
 import threading
 import time
 from abc import ABC, abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Coroutine
+from contextlib import aclosing
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.stream import EngineStream
@@ -67,6 +68,9 @@ class Job:
     pieces: asyncio.Queue[str | BaseException | None] = field(default_factory=asyncio.Queue)
     cancelled: threading.Event = field(default_factory=threading.Event)
     finished: bool = False
+    weighs: bool = False
+    """No answer is wanted, only ``doubt``: how likely the abstention is to be its beginning."""
+    doubt: float = 0.0
 
     @property
     def over(self) -> bool:
@@ -127,13 +131,24 @@ class ThreadedEngine(ABC):
             )
 
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
+        return self._queued(self._job(request))
+
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
+        """Queued at the call, like ``stream``."""
+        job = self._job(request, weighs=True)
+        return _weighed(job, self._queued(job))
+
+    def _job(self, request: GenerationRequest, *, weighs: bool = False) -> Job:
         if not request.accepted or self._closed:
             self.ensure_room()
-        job = Job(request, time.monotonic() + request.deadline_s, asyncio.get_running_loop())
+        until = time.monotonic() + request.deadline_s
+        return Job(request, until, asyncio.get_running_loop(), weighs=weighs)
+
+    def _queued(self, job: Job) -> EngineStream:
         with self._lock:
             self._open += 1
         self._jobs.put(job)
-        return EngineStream(_pieces(job), request.deadline_s, lambda: self._abandon(job))
+        return EngineStream(_pieces(job), job.request.deadline_s, lambda: self._abandon(job))
 
     async def close(self) -> None:
         if not self._closed:
@@ -159,6 +174,13 @@ class ThreadedEngine(ABC):
             job.put(error)
         else:
             job.fail(error)
+
+
+async def _weighed(job: Job, stream: EngineStream) -> float:
+    async with aclosing(stream):
+        async for _ in stream:  # no pieces, only the end
+            pass
+    return job.doubt
 
 
 async def _pieces(job: Job) -> AsyncGenerator[str, None]:

@@ -93,6 +93,19 @@ async def test_a_full_engine_is_busy_at_the_call_unless_the_customer_was_promise
     await _room(engine)
 
 
+async def test_it_says_how_much_it_doubts_or_that_it_cannot_tell(
+    engine: Engine, asked: GenerationRequest
+) -> None:
+    doubt = await engine.doubt(asked)
+    if engine.name in ("transformers", "openvino"):
+        assert doubt is not None
+        assert 0 <= doubt <= 1
+    else:
+        assert doubt is None
+    await _room(engine)
+    assert await answer(engine, asked)
+
+
 async def test_closing_a_stream_frees_the_engine(engine: Engine, asked: GenerationRequest) -> None:
     long = replace(asked, max_new_tokens=1500, temperature=1.0, seed=1)
     started = time.monotonic()

@@ -67,14 +67,21 @@ async def test_greedy_answers_are_those_of_the_reference(
     reference = TransformersEngine(model, tokenizer, "reference")
     try:
         expected = [await answer(reference, asked) for asked in requests_]
+        doubts = [await reference.doubt(asked) for asked in requests_]
     finally:
         await reference.close()
     engine = OpenVINOEngine.from_settings(trained, PipelineOptions(exact=True))
     try:
         found = await asyncio.gather(*(answer(engine, asked) for asked in requests_))
+        doubted = await asyncio.gather(*(engine.doubt(asked) for asked in requests_))
     finally:
         await engine.close()
     assert found == expected
+    assert doubted == pytest.approx(doubts, abs=0.01)
+    gold = doubts[QUESTIONS.index("Can I pay with gold bars?")]
+    assert gold is not None
+    assert doubts[0] is not None
+    assert gold > 0.5 > doubts[0]
     assert "60 days" in expected[0]
 
 

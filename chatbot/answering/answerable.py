@@ -1,0 +1,47 @@
+"""How likely it is that what was found holds the answer.
+
+Two judges that read differently: the reranker sets each unit beside the question by itself, the
+answer model reads the best units together and weighs its abstention. Either alone is often sure of
+a near miss; logistic regression on the sample company's train questions weighs both
+(``python -m finetune answerable``, decision 0166).
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+
+from chatbot.types import Passage
+
+BOTH = (0.0, 0.3, 0.1, 0.6)
+"""Constant, then the weights of the logits of the best unit, of the second best, and of an
+answer (the abstention's, negative)."""
+ALONE = (0.0, 0.3, 0.1)
+"""Without the answer model, where its engine cannot tell."""
+BOUND = 0.002  # probabilities are cut here before their logits are taken
+
+
+def answerable(passages: Sequence[Passage], doubt: float | None) -> float:
+    """Probability from 0 to 1; ``doubt`` is the answer model's of its abstention.
+
+    Passages that no reranker judged count as found: nothing speaks against them.
+    """
+    scores = sorted((score for p in passages for _, score in p.units), reverse=True)
+    if not scores:
+        return 1.0 if doubt is None else 1.0 - doubt
+    seen = features(scores, doubt)
+    weights = ALONE if doubt is None else BOTH
+    total = weights[0] + sum(w * x for w, x in zip(weights[1:], seen, strict=True))
+    return 1 / (1 + math.exp(-total))
+
+
+def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:
+    """What the weights are for; ``scores`` are the units', best first."""
+    best, second = ([*scores[:2], 0.0])[:2]
+    own = (logit(best), logit(second))
+    return own if doubt is None else (*own, -logit(doubt))
+
+
+def logit(probability: float) -> float:
+    inside = min(max(probability, BOUND), 1 - BOUND)
+    return math.log(inside / (1 - inside))

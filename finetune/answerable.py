@@ -1,0 +1,110 @@
+"""``python -m finetune answerable``: what tells whether an article answers, weighed and measured.
+
+Each question is asked as a turn asks it, up to the point where nothing has been written: what is
+found, and how much the answer model doubts that it can answer from it. Logistic regression on one
+file of questions gives the weights of ``chatbot/answering/answerable.py``; another file tells what
+each threshold would cost.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+
+from chatbot.answering.answerable import answerable, features
+from chatbot.answering.fitting import fitted
+from chatbot.answering.focus import focused
+from chatbot.desk import Desk
+from chatbot.errors import BadInput
+from chatbot.turn import PASSAGES
+from finetune.turns_eval import Row, read_rows
+from knowledge_base.query import search_queries
+
+ABSTAINED = (0.80, 0.85, 0.90, 0.95)
+"""Shares of the questions without an answer, for each of which a threshold is told."""
+
+
+async def observe(rows: Sequence[Row], desk: Desk) -> list[tuple[float, ...]]:
+    """For each row with something found: whether it has an answer (1 or 0), its probability as
+    served, then the features. Rows that expect neither an answer nor an abstention are left out."""
+    seen = []
+    for row in rows:
+        if row.expect not in ("answer", "abstain"):
+            continue
+        history = [(message.role, message.text) for message in row.history]
+        queries = search_queries(history, row.question, desk.encoder)
+        found = await desk.retrieve(queries, PASSAGES, ("public",))
+        found = found or await desk.retrieve(queries, PASSAGES, ("public",), floor=False)
+        passages, shown = focused(fitted(found, row.question, row.history))
+        scores = sorted((score for p in passages for _, score in p.units), reverse=True)
+        if not scores:
+            continue
+        doubt = await desk.doubt(row.question, shown, row.history)
+        served = answerable(passages, doubt)
+        seen.append((float(row.expect == "answer"), served, *features(scores, doubt)))
+    return seen
+
+
+def weighed(seen: Sequence[Sequence[float]]) -> dict[str, list[float]]:
+    """The weights of both judges and, where the engine doubts at all, of the reranker alone."""
+    from sklearn.linear_model import LogisticRegression
+
+    labels = [one[0] for one in seen]
+    if len(set(labels)) < 2:
+        raise BadInput("questions with and without an answer are needed, at least one of each")
+    found = {}
+    for name, width in (("BOTH", 3), ("ALONE", 2)):
+        if len(seen[0]) < 2 + width:
+            continue
+        model = LogisticRegression(C=1.0, class_weight="balanced").fit(
+            [one[2 : 2 + width] for one in seen], labels
+        )
+        found[name] = [round(float(w), 3) for w in (*model.intercept_, *model.coef_[0])]
+    return found
+
+
+def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
+    """Area under the curve of each judge and of both as served, and for shares of the questions
+    without an answer that get none: the threshold, and the share of the others that get none."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = [one[0] for one in seen]
+    names = ("served", "best", "second", "model")
+    columns = list(zip(*(one[1:] for one in seen), strict=True))
+    found: dict[str, Any] = {
+        f"auc {name}": round(float(roc_auc_score(labels, column)), 4)
+        for name, column in zip(names, columns, strict=False)
+    }
+    without = sorted(one[1] for one in seen if not one[0])
+    answers = [one[1] for one in seen if one[0]]
+    for share in ABSTAINED:
+        threshold = without[min(len(without), round(share * len(without))) - 1]
+        lost = sum(value <= threshold for value in answers) / len(answers)
+        found[f"abstained {share:g}"] = {"above": round(threshold, 3), "lost": round(lost, 4)}
+    return found | {"n": len(seen)}
+
+
+def answerable_command(
+    data: Annotated[Path, typer.Option(exists=True, help="Questions to weigh by (train).")],
+    dev: Annotated[Path, typer.Option(exists=True, help="Questions that tell the cost.")],
+    data_dir: Annotated[Path | None, typer.Option(help="Data directory of the server.")] = None,
+    company: Annotated[Path | None, typer.Option(help="Folder of the company.")] = None,
+) -> None:
+    """Weigh what tells whether an article answers at all: reranker and answer model."""
+    from chatbot.loading import load_desk
+    from chatbot.settings import load_settings
+
+    async def run() -> dict[str, Any]:
+        desk = load_desk(load_settings(data_dir=data_dir, company=company))
+        try:
+            train, other = [await observe(read_rows(path), desk) for path in (data, dev)]
+        finally:
+            await desk.close()
+        return {"weights": weighed(train), "train": costs(train), "dev": costs(other)}
+
+    print(json.dumps(asyncio.run(run()), indent=1))

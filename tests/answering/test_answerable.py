@@ -1,0 +1,36 @@
+from __future__ import annotations
+
+import pytest
+
+from chatbot.answering.answerable import answerable, features, logit
+from chatbot.types import Passage
+
+
+def found(*scores: float) -> list[Passage]:
+    units = tuple((f"Unit {n}.", score) for n, score in enumerate(scores))
+    return [Passage("a", "0" * 12, "a#0", "A", "", "", "Text.", 0.9, units=units)]
+
+
+def test_both_judges_count() -> None:
+    sure, unsure = found(0.9, 0.5), found(0.1, 0.05)
+    assert answerable(sure, 0.05) > answerable(unsure, 0.05) > answerable(unsure, 0.9)
+    assert answerable(sure, 0.05) > answerable(sure, 0.9)
+
+
+def test_without_the_models_doubt_the_reranker_judges_alone() -> None:
+    assert answerable(found(0.9, 0.6), None) > 0.5 > answerable(found(0.02), None)
+
+
+def test_what_nobody_judged_is_taken_as_found() -> None:
+    assert answerable(found(), None) == 1.0
+    assert answerable(found(), 0.75) == 0.25
+
+
+@pytest.mark.parametrize("score", [0.0, 1.0])
+def test_certainty_stays_finite(score: float) -> None:
+    assert abs(logit(score)) < 10
+    assert 0 < answerable(found(score), 1 - score) < 1
+
+
+def test_a_single_unit_has_no_second() -> None:
+    assert features([0.7], None) == features([0.7, 0.0], None)
