@@ -7,6 +7,7 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from chatbot.answering.answerable import answerable
+from chatbot.answering.engine import Doubt
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
@@ -32,10 +33,10 @@ from chatbot.types import (
     Verdict,
 )
 
-QUOTED_FROM = 0.5
+QUOTED_FROM = 0.35
 """Probability of an answer (``answerable``) from which the best unit is quoted although the model
 found none."""
-ANSWERED_FROM = 0.3
+ANSWERED_FROM = 0.35
 """The same, below which nothing is said."""
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""
@@ -61,11 +62,13 @@ class Drafting:
         route: Route,
         passages: tuple[Passage, ...],
         query: str,
+        refusal: Replied | None = None,
     ) -> None:
+        """``refusal`` is said instead of an answer that is not likely to be one."""
         self.request, self.desk, self.route = request, desk, route
         fitting = fitted(passages, screening.redacted, request.history)
         self.passages, self.shown = focused(fitting)
-        self.screening, self.query = screening, query
+        self.screening, self.query, self.refusal = screening, query, refusal
         self.draft = Draft()
         self.own = {**request.placeholders, **screening.placeholders}
         self.before = "".join(s.separator + s.text for s in request.released).strip()
@@ -75,6 +78,7 @@ class Drafting:
         self.abstained = self.quoted = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
         self.odds = answerable(self.passages, None)
+        self.opening = ""
 
     @property
     def held(self) -> bool:
@@ -82,9 +86,11 @@ class Drafting:
 
     async def run(self) -> Steps:
         if not self._wanted_anyway():
-            self.odds = answerable(self.passages, await self._doubt())
-            if self.odds < ANSWERED_FROM:
-                yield nothing_found(self.route, self.desk, self.passages[:RELATED])
+            doubt = await self._doubt()
+            self.odds = answerable(self.passages, doubt.share if doubt else None)
+            self.opening = doubt.otherwise if doubt else ""
+            if self.odds < (QUOTED_FROM if self.refusal else ANSWERED_FROM):
+                yield self._nothing()
                 return
         if not self._told_in_steps():
             async for step in self._compose():
@@ -111,11 +117,14 @@ class Drafting:
                 Reason(ReasonCode.ENGINE_FAILED, f"The answer model did not finish: {error}.")
             )
 
+    def _nothing(self) -> Replied:
+        return self.refusal or nothing_found(self.route, self.desk, self.passages[:RELATED])
+
     def _wanted_anyway(self) -> bool:
         """Somebody waits for a draft, whether an article answers or not."""
         return bool(self.held or self.request.always_compose or self.request.released)
 
-    async def _doubt(self) -> float | None:
+    async def _doubt(self) -> Doubt | None:
         """The answer model's own, asked before it writes: its prompt is then read already."""
         try:
             return await self.desk.doubt(
@@ -147,6 +156,7 @@ class Drafting:
                     self.request.history,
                     self.request.released,
                     self.request.conversation,
+                    self.opening,
                 ):
                     await queue.put(replace(sentence, text=without_opening(sentence.text)))
                 await queue.put(None)
@@ -187,7 +197,7 @@ class Drafting:
             sure = self.odds >= QUOTED_FROM
             quotes = await self._quotes() if sure or not self.abstained else ()
             if not quotes:
-                yield nothing_found(self.route, self.desk, self.passages[:RELATED])
+                yield self._nothing()
                 return
             self.quoted = True
             for quote in quotes:
@@ -197,7 +207,7 @@ class Drafting:
                 yield self._held()
                 return
             if self.claims == 0:
-                yield nothing_found(self.route, self.desk, self.passages[:RELATED])
+                yield self._nothing()
                 return
         else:
             for quote in await self._left_out():

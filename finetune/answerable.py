@@ -45,8 +45,9 @@ async def observe(rows: Sequence[Row], desk: Desk) -> list[tuple[float, ...]]:
         if not scores:
             continue
         doubt = await desk.doubt(row.question, shown, row.history)
-        served = answerable(passages, doubt)
-        seen.append((float(row.expect == "answer"), served, *features(scores, doubt)))
+        share = doubt.share if doubt else None
+        served = answerable(passages, share)
+        seen.append((float(row.expect == "answer"), served, *features(scores, share)))
     return seen
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -12,9 +13,16 @@ from chatbot.answering.prompt import ABSTENTION
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.steps import Answered, HandedOver, Held, Replied, SentenceReleased, Step, TurnRequest
 from chatbot.turn import run_turn
-from chatbot.types import HistoryMessage, Passage, ReasonCode
+from chatbot.types import Action, HistoryMessage, Passage, ReasonCode, Route
 from knowledge_base.curated import CuratedAnswer
-from tests.support.desk import ELSEWHERE, HOSTILE, PASSAGES, ScriptedDesk, WordEncoder
+from tests.support.desk import (
+    ELSEWHERE,
+    HOSTILE,
+    PASSAGES,
+    ScriptedDesk,
+    WordEncoder,
+    route_to,
+)
 
 WRITTEN = CuratedAnswer(
     "warranty", ("Is there a warranty?",), "Yes, five years. Shall I show you the terms?"
@@ -185,3 +193,50 @@ async def test_assist_drafts_an_answer_even_to_a_vague_question() -> None:
     near = [replace(PASSAGES[0], article=f"price-{n}", score=0.5) for n in (1, 2, 3)]
     found = await steps(ScriptedDesk(passages=near), "how much is it?", always_compose=True)
     assert isinstance(found[-1], Answered)
+
+
+def out_of_scope(_: str) -> Route:
+    return replace(route_to(Action.REFUSE, template="refuse"), out_of_scope=True)
+
+
+async def test_what_looks_like_nobodys_matter_is_answered_where_an_article_surely_does() -> None:
+    said_so = f"{PASSAGES[0].text[:-1]} [1]."
+    for doubt, passages, outcome in (
+        (0.01, judged(0.9), Answered),
+        (0.95, judged(0.3), Replied),
+        (0.01, (), Replied),
+    ):
+        engine = ScriptedEngine(said_so, doubts=doubt)
+        desk = ScriptedDesk(engine, passages=passages, route=out_of_scope)
+        found = await steps(desk, "retrn jaket how lnog")
+        assert isinstance(found[-1], outcome)
+        if isinstance(found[-1], Replied):
+            assert found[-1].released.provenance["id"] == "refuse"
+
+
+async def test_what_the_policy_refuses_stays_refused() -> None:
+    engine = ScriptedEngine("You can return it [1].", doubts=0.0)
+    refused = route_to(Action.REFUSE, template="refuse")
+    desk = ScriptedDesk(engine, passages=judged(0.99), route=lambda _: refused)
+    found = await steps(desk, "How do I pick the lock?")
+    assert isinstance(found[-1], Replied)
+    assert engine.requests == []
+
+
+async def test_where_the_model_doubts_it_is_not_made_to_write() -> None:
+    engine = ScriptedEngine("You can return it within 60 days [1].", doubts=0.99)
+    found = await steps(ScriptedDesk(engine, passages=judged(0.3)), "Where are my kayaks made?")
+    assert isinstance(found[-1], Replied)
+    assert found[-1].released.provenance["id"] == "abstain"
+    assert engine.requests == []
+
+
+async def test_what_lies_below_the_floor_is_answered_where_the_model_is_sure() -> None:
+    class Floor(ScriptedDesk):
+        async def retrieve(self, *args: Any, floor: bool = True, **more: Any) -> list[Passage]:
+            return [] if floor else self.passages
+
+    text = PASSAGES[0].text
+    for doubt, outcome in ((0.001, Answered), (0.9, Replied)):
+        desk = Floor(ScriptedEngine(f"{text[:-1]} [1].", doubts=doubt), passages=judged(0.3))
+        assert isinstance((await steps(desk, "How long for a return?"))[-1], outcome)

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import aclosing
+from dataclasses import replace
 
 from chatbot.answering.citations import split_marks
-from chatbot.answering.engine import Engine, GenerationRequest
+from chatbot.answering.engine import Doubt, Engine, GenerationRequest
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.prompt import build_segments
 from chatbot.answering.sentences import SentenceStream, split_sentences
@@ -46,6 +47,7 @@ class Composer:
         history: Sequence[HistoryMessage] = (),
         released_prefix: str = "",
         conversation: str = "",
+        opening: str = "",
     ) -> AsyncGenerator[Sentence, None]:
         """Sentences after ``released_prefix``, each as soon as it is surely finished.
 
@@ -54,7 +56,9 @@ class Composer:
         and ends the answer. Closing the generator stops the engine. Raises EngineFailed.
         """
         prefix = released_prefix.rstrip()
-        request = self._request(question, passages, history, prefix, conversation)
+        request = replace(
+            self._request(question, passages, history, prefix, conversation), opening=opening
+        )
         stream = SentenceStream()
         said = {_key(sentence) for sentence in split_sentences(prefix)}
         async with aclosing(self.engine.stream(request)) as pieces:
@@ -80,8 +84,8 @@ class Composer:
         passages: Sequence[Passage],
         history: Sequence[HistoryMessage] = (),
         conversation: str = "",
-    ) -> float | None:
-        """Probability that the model would not answer; None where its engine cannot tell."""
+    ) -> Doubt | None:
+        """How likely the model is not to answer; None where its engine cannot tell."""
         return await self.engine.doubt(self._request(question, passages, history, "", conversation))
 
     def _request(

@@ -77,10 +77,12 @@ class Decoder:
             room = min(self._lookup, max_new_tokens - count - 1)
             proposed = _continuation(ids, room) if temperature == 0 else []
 
-    def first_share(self, prompt: Sequence[int], token: int) -> float:
-        """Probability that ``token`` comes next. Raises NotFinite."""
-        logits = self._forward(self._shared(list(prompt)), 1)
-        return float(logits[-1].softmax(-1)[token])
+    def next_share(self, prompt: Sequence[int], token: int) -> tuple[float, int]:
+        """Probability that ``token`` comes next, and the likeliest other one. Raises NotFinite."""
+        shares = self._forward(self._shared(list(prompt)), 1)[-1].softmax(-1)
+        share = float(shares[token])
+        shares[token] = 0.0
+        return share, int(shares.argmax())
 
     def _shared(self, ids: list[int]) -> list[int]:
         """Cuts the cache to what ``ids`` share with it; returns what is left to compute."""

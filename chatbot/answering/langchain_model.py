@@ -23,7 +23,13 @@ from langchain_core.messages import (
 from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResult
 from pydantic import ConfigDict, SkipValidation
 
-from chatbot.answering.engine import Engine, EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.engine import (
+    Doubt,
+    Engine,
+    EngineBusy,
+    EngineFailed,
+    GenerationRequest,
+)
 from chatbot.answering.openai_engine import as_messages
 from chatbot.answering.prompt import PromptSegment, Role
 from chatbot.answering.stream import EngineStream
@@ -116,7 +122,7 @@ class LangChainEngine:
         self.open += 1
         return EngineStream(self._pieces(request), request.deadline_s, self._ended)
 
-    async def doubt(self, request: GenerationRequest) -> float | None:
+    async def doubt(self, request: GenerationRequest) -> Doubt | None:
         return None  # such a model was not trained on the abstention
 
     def _ended(self) -> None:

@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.base_model import prepare_base_model
-from chatbot.answering.engine import EngineFailed
+from chatbot.answering.engine import Doubt, EngineFailed
 from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import model_version, resolve_adapter
-from chatbot.answering.tokens import abstention_token, load_tokenizer, stop_ids
+from chatbot.answering.tokens import abstention_token, beginning, load_tokenizer, stop_ids
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
 from chatbot.errors import DeskgateError, SetupError
 from chatbot.settings import Settings
@@ -141,7 +141,8 @@ class OpenVINOEngine(ThreadedEngine):
     def _send(self, job: Job) -> None:
         request = job.request
         try:
-            ids = encode(self._tokenizer, request.segments, request.prefix)
+            begun = request.prefix + request.opening
+            ids = encode(self._tokenizer, request.segments, begun)
         except (ValueError, DeskgateError) as error:
             self._finish(job, error)
             return
@@ -199,7 +200,9 @@ class OpenVINOEngine(ThreadedEngine):
         running = self._running.get(number)
         if running is None:
             return  # cancelled a moment ago
-        running.job.doubt = event.get("share", 0.0)
+        if "share" in event:
+            other = beginning(self._tokenizer, event["other"]) if event["other"] >= 0 else ""
+            running.job.doubt = Doubt(event["share"], other)
         for token in event.get("tokens", ()):
             if piece := running.text.add(token):
                 running.job.put(piece)

@@ -7,7 +7,7 @@ memory back when it ends, and a crash takes no conversation with it.
 One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, or with ``"weigh"`` in
 place of the temperature for how likely that token is to come next; ``{"cancel": id}``; the end of
 the input ends the process. Out: ``{"ready": …}`` once, then ``{"id", "tokens"}``, with ``"end":
-true`` on the last line of a request (and ``"share"`` for what was weighed) or ``"error"`` instead.
+true`` on the last line of a request (and ``"share"`` and ``"other"``, the likeliest other token, for what was weighed) or ``"error"`` instead.
 """
 
 from __future__ import annotations
@@ -121,7 +121,9 @@ class Batch:
         }
         if not shares or not all(math.isfinite(share) for share in shares.values()):
             return self._end(number, [], "the model's scores are not finite numbers")
-        return self._end(number, [], share=min(1.0, shares.get(wanted, 0.0)))
+        share = min(1.0, shares.pop(wanted, 0.0))
+        other = max(shares, key=lambda token: shares[token], default=-1)
+        return self._end(number, [], share=share, other=other)
 
     def _end(self, number: int, tokens: list[int], error: str | None = None, **more: float) -> None:
         del self._handles[number]

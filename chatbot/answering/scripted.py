@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.engine import Doubt, EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.stream import EngineStream
 
 Script = str | Sequence[str] | Callable[[GenerationRequest], str]
@@ -24,7 +24,7 @@ class ScriptedEngine:
     ``crash_at``: raise EngineFailed before this character. ``stall_at``: stop for ``stall_s``
     there. ``delay_s``: pause before each piece. ``busy``: every call raises EngineBusy;
     ``max_waiting``: calls open at once before one does.
-    ``doubts``: what ``doubt`` says.
+    ``doubts``: the share that ``doubt`` tells.
     ``requests`` keeps what was asked; ``cancelled`` counts generators closed early.
     """
 
@@ -73,10 +73,10 @@ class ScriptedEngine:
         self.open += 1
         return EngineStream(self._pieces(text), request.deadline_s, self._ended)
 
-    async def doubt(self, request: GenerationRequest) -> float | None:
+    async def doubt(self, request: GenerationRequest) -> Doubt | None:
         if not request.accepted or self.closed:
             self.ensure_room()
-        return self.doubts
+        return None if self.doubts is None else Doubt(self.doubts, "")
 
     async def close(self) -> None:
         self.closed = True

@@ -91,6 +91,12 @@ def abstention_token(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(read["input_ids"][0])
 
 
+def beginning(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
+    """The text of one token, '' for one that is no text of its own (control, half a letter)."""
+    text = str(tokenizer.decode([token], skip_special_tokens=True)).lstrip()
+    return text if text.isalnum() else ""
+
+
 def _json(path: Path) -> dict[str, Any]:
     if not path.exists():
         return {}

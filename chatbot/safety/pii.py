@@ -12,17 +12,15 @@ from functools import lru_cache
 from typing import Final
 
 from chatbot.safety.entities import PII, canonical, merge_entities, resolve
+from chatbot.safety.pii_emails import find_emails
+from chatbot.safety.pii_low_names import find_names_by_place
 from chatbot.safety.pii_names import find_names
 from chatbot.safety.pii_national import find_by_presidio, find_other_ids, load_recognisers
 from chatbot.safety.pii_numbers import find_bank_accounts, find_cards, find_ibans, find_phones
-from chatbot.safety.pii_patterns import (
-    find_emails,
-    find_invoices,
-    find_orders,
-    find_secrets,
-    find_urls,
-)
+from chatbot.safety.pii_patterns import find_invoices, find_orders, find_urls
 from chatbot.safety.pii_places import find_places_to_live
+from chatbot.safety.pii_postcodes import find_postcodes
+from chatbot.safety.pii_secrets import find_secrets
 from chatbot.safety.pii_values import find_dates, find_money
 from chatbot.safety.readable import MAX_READ, readable
 from chatbot.types import Entity
@@ -50,12 +48,15 @@ def find_entities(text: str, order_ids: Sequence[str] = ()) -> list[Entity]:
     """
     seen = readable(text)
     plain = seen.text
+    places = list(find_places_to_live(plain))
     found = [
         *find_secrets(plain),
         *find_emails(plain),
         *find_urls(plain),
-        *find_places_to_live(plain),
+        *places,
+        *find_postcodes(plain),
         *find_names(plain),
+        *find_names_by_place(plain, (place.start for place in places)),
         *find_money(plain),
     ]
     if any(c.isdigit() for c in plain):

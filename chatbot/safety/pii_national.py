@@ -109,7 +109,7 @@ _VERSION: Final = re.compile(
 _ETHEREUM: Final = re.compile(r"(?<!\w)0x[0-9a-fA-F]{40}(?!\w)")
 _DUTCH: Final = re.compile(r"(?<![\w.-])\d{9}(?!\w)")
 _DUTCH_WORDS: Final = re.compile(r"\b(?:bsn|burgerservicenummer|sofinummer)\b", re.I)
-_PPS: Final = re.compile(r"(?<!\w)\d{7}[A-W][A-IW]?(?!\w)")
+_PPS: Final = re.compile(r"(?<!\w)\d{7} ?[A-W][A-IW]?(?!\w)")
 _PPS_WORDS: Final = re.compile(r"\b(?:pps|ppsn|pps number)\b", re.I)
 _NINO: Final = re.compile(
     r"\b(?:ni|nino|national insurance)(?: ?(?:number|no|nr)\b\.?)?\W{0,3}(?:is\s)?"
@@ -119,25 +119,43 @@ _NINO: Final = re.compile(
 _CPF: Final = re.compile(r"(?<![\w.-])\d{3}\.\d{3}\.\d{3}-\d{2}(?![\w-])")
 _NAMED_ID: Final = re.compile(  # identifiers of other countries, believed where they are named
     r"\b(?i:cpf|nir|insee|s[ée]curit[ée] sociale|num[ée]ro de s[ée]cu|seguridad social|codice fiscale|"
-    r"personnummer|f[øö]dselsnummer|henkil[öo]tunnus|rijksregister(?:nummer)?|num[ée]ro national|cnp|oib|"
+    r"personnummer|f[øö]dselsnummer|henkil[öo]tunnus|rijksregister(?:nummer)?|num[ée]ro national|registre national|national register|national registration|"
+    r"national insurance|personal (?:(?:identity|id|identification) )?(?:number|code)|identity number|identification number|"
+    r"cpr|isikukood|asmens kodas|personas kods|rodn[ée] [čc][íi]slo|kennitala|egn|jmbg|emšo|amka|afm|taj sz[áa]m|"
+    r"bsn|burgerservicenummer|sofinummer|pesel|nip|ssn|social security|ppsn?|n[úu]mero de contribuinte|nif|cart[ãa]o de cidad[ãa]o|cnp|oib|"
     r"ahv|avs|svnr|sozialversicherungs(?:nummer|nr)|aadhaar|pan number|my sin|sin number|social insurance number|"
     r"tax file number|tfn|curp|nie|nif|dni|steuer-?id|steueridentifikationsnummer|idnr|tax id|national id(?:entity)?(?: card)?)"
-    r"(?i:[ -]?(?:number|nummer|no|nr|num)\b\.?)?"
-    r"\W{0,3}(?i:is\s|es\s|est\s|ist\s|är\s|er\s|é\s)?"
-    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}-?\d[A-Z0-9]{0,18}(?:[ .-]\d[A-Z0-9]{0,12}){0,6}(?:-[A-Z])?)(?!\w)"
+    r"(?i:[ -]?(?:number|nummer|no|nr|num|numer)\b\.?)?"
+    r"\W{0,3}(?i:(?:is|was|es|est|ist|lautet|är|er|é|è|to|on|je|het is)\s)?"
+    r"((?=[A-Z0-9 .-]{0,20}\d{3})[A-Z]{0,6}-?\d[A-Z0-9]{0,18}(?:[ ./-]\d[A-Z0-9]{0,12}){0,6}(?:-[A-Z])?)(?!\w)"
+)
+_SHAPES: Final = (  # identifiers whose marks are nobody else's
+    re.compile(r"(?<![\w.-])\d{2}\.\d{2}\.\d{2}-\d{3}\.\d{2}(?![\w-])"),  # Belgium
+    re.compile(r"(?<![\w.-])756\.\d{4}\.\d{4}\.\d{2}(?![\w-])"),  # Switzerland
+    re.compile(r"(?<![\w.-])\d{2}\.\d{3}\.\d{3}-?[A-Z](?![\w-])"),  # Spain
+    re.compile(
+        r"(?<![\w.-])[12] \d\d (?:0[1-9]|1[0-2]) \d[\dAB] \d{3} \d{3}(?: \d\d)?(?![\w-])"
+    ),  # France
+    re.compile(r"(?<!\w)[A-Z]{3} [A-Z]{3} \d\d[A-Z]\d\d [A-Z]\d{3}[A-Z](?!\w)", re.I),  # Italy
+    re.compile(r"(?<![\w-])[A-CEGHJ-PR-TW-Z]{2}([-.])\d\d\1\d\d\1\d\d\1[A-D](?![\w-])"),  # Britain
+    re.compile(r"(?<![\w-])[0-3]\d[01]\d\d\d[-+A]\d{3}[0-9A-FHJ-NPR-Y](?![\w-])"),  # Finland
+)
+_OF_GOODS: Final = re.compile(
+    r"\b(?:batch|lot|serial|part|sku|model|item|article|artikel|ean|ref|charge|order)\b[^\d\n]{0,10}$",
+    re.I,
 )
 _PASSPORT: Final = re.compile(
     r"\b(?:passport|reisepass|paspoort|id ?card|identity card|personalausweis|driving licence|"
     r"driver'?s license)(?: ?(?:number|no|nr|nummer|num)\b\.?)?\s?(?:is|:|=|#)?\s?"
-    r"((?=[A-Z0-9-]{0,15}\d)[A-Z0-9]{6,16})(?!\w)"
+    r"((?=[A-Z0-9-]{0,15}\d)[A-Z0-9]{6,16}|[A-Z0-9]{2,3} \d{3} \d{3})(?!\w)"
     r"|(?<!\w)([A-Z]{0,3}\d{6,9})(?= is my passport)",
     re.I,
 )
 
 
 def find_other_ids(text: str) -> Iterator[Entity]:
-    """What presidio has no recogniser for: BSN (11-test), PPS number, CPF, passports and other
-    identifiers by name, Ethereum addresses."""
+    """What presidio has no recogniser for: BSN (11-test), PPS number, CPF, passports, other
+    identifiers by name or by their marks, Ethereum addresses."""
     for match in _ETHEREUM.finditer(text):
         yield Entity("crypto_wallet", *match.span(), match[0], match[0])
     if _DUTCH_WORDS.search(text):
@@ -153,6 +171,11 @@ def find_other_ids(text: str) -> Iterator[Entity]:
             group = 1 if pattern.groups else 0
             value = match[group].upper()
             yield Entity("national_id", *match.span(group), match[group], value)
+    for pattern in _SHAPES:
+        for match in pattern.finditer(text):
+            if _OF_GOODS.search(text[max(0, match.start() - 24) : match.start()]):
+                continue
+            yield Entity("national_id", *match.span(), match[0], match[0].upper())
     for match in _PASSPORT.finditer(text):
         group = 1 if match[1] else 2
         yield Entity("national_id", *match.span(group), match[group], match[group].upper())

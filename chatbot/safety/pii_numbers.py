@@ -17,6 +17,7 @@ REGIONS: Final = ("GB", "IE", "DE", "NL", "US")
 ORDER_WORDS: Final = re.compile(
     r"\b(?:order|parcel|tracking|shipment|consignment|booking|ticket|case|reference|ref|invoice|"
     r"receipt|serial|barcode|bestellung|bestell-?nr|bestelnummer|article|item|product|sku|isbn|"
+    r"artikel(?:nummer|-?nr)?|serien?nummer|r[ée]f[ée]rence|art[íi]culo|articolo|"
     r"ean|voucher|gift card|gift-?card|model|lm)\b[^.!?\n\d]{0,18}$",
     re.I,
 )
@@ -57,9 +58,23 @@ _PHONE_WORDS: Final = re.compile(
     r"reach|landline|handy|telefon|telefoon|t[ée]l[ée]fono|t[ée]l[ée]phone|m[óo]vil|portable|"
     r"telem[óo]vel|telefone|telefonnummer|mobiel|mobil|gsm|numer|puhelin|celular|"
     r"cellulare|ll[áa]m\w*|appelez|num[ée]ro|n[úu]mero|komórka|"
+    r"(?:za|od)?dzwo[nń]\w{1,6}|telefon\w{1,4}|numerem|appel\w{0,3}|rappel\w{0,3}|joindre|joignable|chiam\w{1,5}|ricontatt\w{1,5}|"
+    r"bel(?:len)?|terugbellen|ring(?:a|er)?|tlf|tfn|mobilnummer|mobiltelefon|ligar|ligue\w?|liguem|contact[ae]r?|anrufen|"
+    r"erreich\w{1,5}|rückruf|soita\w{0,4}|puhelinnumero\w{0,3}|zavol\w{1,5}|volejte|"
     r"rufnummer|nummer|(?<!customer )(?<!account )(?<!member )number is|number's|contact|"
     r"messages to|answering at)\b"
     r"[^.!?\n]{0,30}$",
+    re.I,
+)
+_BRITISH_GROUPS: Final = re.compile(r"\(?0\d{1,4}\)?[ /-]\d{3,4}(?:[ -]?\d{3,4})?")
+_PAIRS: Final = re.compile(  # as in France, Belgium, Switzerland and Sweden
+    r"0[1-9]([ .-])\d\d(?:\1\d\d){3}|0\d{1,3}[ /-]\d{2,3}(?:[ .]\d\d){2}"
+)
+_SAID_AFTER: Final = re.compile(  # "555-0148 is still my number"
+    r"\s?(?:is|=|ist|est|es|è|är|to)\s(?:still |now |also )?"
+    r"(?:my|our|meine?|mon|mi|il mio|mijn|mitt|mój)\s"
+    r"(?:(?:new|old|mobile|phone|work|home|neue|nuevo) )?(?:number|phone|mobile|cell|landline|"
+    r"handy|telefon\w{0,6}|t[ée]l[ée]phone|num[ée]ro|n[úu]mero|nummer|numer|móvil|mobil)\b",
     re.I,
 )
 _AMERICAN: Final = re.compile(r"(?:\+?1[ .-]?)?(?:\(\d{3}\) ?|\d{3}[ .-])\d{3}[ .-]\d{4}")
@@ -138,7 +153,7 @@ def find_phones(text: str) -> Iterator[Entity]:
     """
     for match in _PHONE.finditer(text):
         context = before(text, match.start())
-        named = bool(_PHONE_WORDS.search(context))
+        named = bool(_PHONE_WORDS.search(context) or _SAID_AFTER.match(text, match.end()))
         if not named and (ORDER_WORDS.search(context) or _GOODS.search(context)):
             continue
         for start, end in _cuts(match):
@@ -190,7 +205,7 @@ def _e164(shown: str, named: bool) -> str | None:
 
 
 def _grouped_as_phone(shown: str) -> bool:
-    return bool(re.fullmatch(r"\(?0\d{1,4}\)?[ /-]\d{3,4}(?:[ -]?\d{3,4})?", shown))
+    return _BRITISH_GROUPS.fullmatch(shown) is not None or _PAIRS.fullmatch(shown) is not None
 
 
 def _parsed(digits: str, region: str | None) -> Any | None:
