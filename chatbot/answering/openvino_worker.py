@@ -7,7 +7,8 @@ memory back when it ends, and a crash takes no conversation with it.
 One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, or with ``"weigh"`` in
 place of the temperature for how likely that token is to come next; ``{"cancel": id}``; the end of
 the input ends the process. Out: ``{"ready": …}`` once, then ``{"id", "tokens"}``, with ``"end":
-true`` on the last line of a request (and ``"share"`` and ``"other"``, the likeliest other token, for what was weighed) or ``"error"`` instead.
+true`` on the last line of a request or ``"error"`` instead; for what was weighed also ``"share"``
+and ``"other"``, the likeliest other token.
 """
 
 from __future__ import annotations

@@ -35,7 +35,16 @@ _JOINING_WORDS = """a an the is are was were be been being do does did has have 
 _JOINING = frozenset(_JOINING_WORDS.split())
 _LINKING_WORDS = "cost last take mean get receive use say show"
 _LINKING = frozenset(stem(word) for word in _LINKING_WORDS.split())
-_STATEMENTS = re.compile(r"[,;]? (?:and|but|so) |[;.] ", re.IGNORECASE)
+_STATEMENTS = re.compile(
+    r"[,;]? (?:and|but|so) |[;.] |, (?=[£€$]?\d|(?:is|are|costs?|takes?|lasts?|has|have|can)\b)",
+    re.IGNORECASE,
+)
+_BEGINS = re.compile(
+    r"(?:[.!?:;]|\d[.)])\s+|\n"
+)  # where a sentence, step or part of a row may begin
+_FINITE = frozenset(("is", "are", "was", "were", "be", "can", "will", "must", "may", "has", "have"))
+_FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
+_NAME = re.compile(r"\b[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d{1,3}\b))*")
 _ROW = re.compile(r"^[^:]{1,80}: ")  # what one row of a table says, another does not
 _FEWEST_WORDS = 4  # of a statement that is looked at by itself
 
@@ -65,7 +74,9 @@ def retold(claim: str, passages: Sequence[Passage]) -> Retold | None:
         if not stems or not own or shared < SAME * sum(stems.values()):
             continue
         named = _tokens(_label(unit)).keys() - common.get(number, frozenset()) <= said.keys()
-        faithful = named and _accounted(said, around)
+        faithful = _copied(claim, unit) or (
+            named and _accounted(said, around) and _aligned(claim, unit, place)
+        )
         # Of pieces that share as much, the one that says least besides.
         rank = (faithful + shared / sum(stems.values()), shared / sum(own.values()))
         if best is None or rank > best[:2]:
@@ -90,6 +101,67 @@ def _common_labels(passages: Sequence[Passage]) -> dict[int, frozenset[str]]:
     for number, unit, _, _ in _pieces(passages):
         counts.setdefault(number, Counter()).update(_tokens(_label(unit)).keys())
     return {n: frozenset(w for w, times in own.items() if times > 1) for n, own in counts.items()}
+
+
+def _copied(claim: str, unit: str) -> bool:
+    """Word for word from the beginning of a sentence or step of the piece on."""
+    said = " ".join(claim.rstrip(" .").split())
+    starts = (0, *(match.end() for match in _BEGINS.finditer(unit)))
+    return any(" ".join(unit[start:].split()).startswith(said) for start in starts)
+
+
+def _aligned(claim: str, unit: str, place: str) -> bool:
+    """Of a piece that says several things of several names or numbers, each statement of the
+    claim keeps to one: "Circle costs £39" is not in "Circle costs £15, and Circle Plus £39"."""
+    statements = _statements(unit)
+    several = len(_names(unit)) > 1 or len(_figures(unit)) > 1
+    if _ROW.match(unit) or len(statements) < 2 or not several:
+        return True
+    words = {word for name in _names(unit) for word in name.split()}
+    linking = _verbs(unit) & _LINKING
+
+    def fits(part: str, statement: str) -> bool:
+        own = _names(statement)
+        # Without a subject of its own a statement takes that of the first, without a verb its verb.
+        taken = "" if own else statements[0]
+        verbs = _verbs(statement) or _verbs(statements[0])
+        if not _figures(part) <= _figures(f"{statement} {place}"):
+            return False
+        if not _verbs(part) & linking <= verbs:
+            return False
+        held = _tokens(statement) + _tokens(taken) + _tokens(place)
+        known = own | _names(taken) | _names(place)
+        told = {name for name in _runs(part) if words & {*name.split()}}
+        return _tokens(part).keys() <= held.keys() and all(
+            any(_ends_alike(name, other) for other in known) for name in told
+        )
+
+    return all(any(fits(part, own) for own in statements) for part in _statements(claim))
+
+
+def _figures(text: str) -> set[str]:
+    return set(_FIGURE.findall(text))
+
+
+def _verbs(text: str) -> set[str]:
+    """Those that join a number to what it is about, and signs that there is another verb."""
+    words = text.lower().split()
+    return {stem(word) for word in words} & _LINKING | {word for word in words if word in _FINITE}
+
+
+def _names(text: str) -> set[str]:
+    """Runs of capitalised words with the numbers that belong to them; not a mere first word."""
+    first = text.split(maxsplit=1)[0] if text.strip() else ""
+    return {run for run in _runs(text) if run != first}
+
+
+def _runs(text: str) -> set[str]:
+    return set(_NAME.findall(text))
+
+
+def _ends_alike(name: str, other: str) -> bool:
+    """ "Circle" and "Larkmoor Circle" are one; "Circle" and "Circle Plus" are two."""
+    return f" {name}".endswith(f" {other}") or f" {other}".endswith(f" {name}")
 
 
 def _in_statements(claim: str, passages: Sequence[Passage]) -> bool:

@@ -97,6 +97,30 @@ def test_statements_may_come_from_two_pieces_but_not_from_two_rows() -> None:
     assert not found.faithful
 
 
+CIRCLE = "Larkmoor Circle costs £15 or €18 a year, and Circle Plus costs £39 or €45 a year."
+LASTS = "The guarantee lasts 3 years for jackets, 3 years for tents and 5 years for rucksacks."
+NORTH = "Delivery to Northern Ireland costs £4.50, is free from £70 and takes 3 to 5 working days."
+
+
+@pytest.mark.parametrize(
+    ("claim", "unit", "right"),
+    [
+        ("Circle costs £15 or €18 a year.", CIRCLE, True),
+        ("Circle Plus costs £39 or €45 a year.", CIRCLE, True),
+        ("Circle costs £39 or €45 a year.", CIRCLE, False),
+        ("Circle Plus costs £15 or €18 a year.", CIRCLE, False),
+        ("The guarantee on a rucksack lasts 5 years.", LASTS, True),
+        ("The guarantee on a rucksack lasts 3 years.", LASTS, False),
+        ("Delivery to Northern Ireland takes 3 to 5 working days.", NORTH, True),
+        ("Delivery to Northern Ireland costs £70.", NORTH, False),
+    ],
+)
+def test_of_several_names_and_numbers_each_keeps_its_own(claim, unit, right) -> None:
+    found = retold(claim, passages(unit))
+    assert found is not None
+    assert found.faithful is right
+
+
 def test_what_no_piece_says_is_retold_from_none() -> None:
     assert retold("Our shops open on Sunday mornings.", passages(CLEANING, PRICES)) is None
 
