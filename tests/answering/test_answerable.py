@@ -12,9 +12,14 @@ def found(*scores: float) -> list[Passage]:
 
 
 def test_both_judges_count() -> None:
-    sure, unsure = found(0.9, 0.5), found(0.1, 0.05)
-    assert answerable(sure, 0.05) > answerable(unsure, 0.05) > answerable(unsure, 0.9)
-    assert answerable(sure, 0.05) > answerable(sure, 0.9)
+    likely, unlikely = found(0.8, 0.5), found(0.1, 0.05)
+    assert answerable(likely, 0.05) > answerable(unlikely, 0.05) > answerable(unlikely, 0.9)
+    assert answerable(likely, 0.05) > answerable(likely, 0.9)
+
+
+def test_a_sure_reranker_is_not_overruled() -> None:
+    assert answerable(found(0.95, 0.1), 0.99) >= 0.9
+    assert answerable(found(0.89, 0.1), 0.99) < 0.5
 
 
 def test_without_the_models_doubt_the_reranker_judges_alone() -> None:
