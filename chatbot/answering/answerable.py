@@ -36,7 +36,7 @@ def answerable(passages: Sequence[Passage], doubt: float | None) -> float:
     weights = ALONE if doubt is None else BOTH
     total = weights[0] + sum(w * x for w, x in zip(weights[1:], seen, strict=True))
     probability = 1 / (1 + math.exp(-total))
-    return max(probability, scores[0]) if scores[0] >= SURE else probability
+    return max(probability, SURE) if scores[0] >= SURE else probability
 
 
 def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:
