@@ -26,7 +26,7 @@ pytestmark = pytest.mark.filterwarnings("ignore:.*is_gradient_checkpointing:Futu
 QUESTIONS = (
     "How long can I return a jacket?",
     "What does delivery cost?",
-    "do the labels have to be on it",
+    "What does standard delivery cost and how long does it take?",
     "How many working days does my parcel take?",
     "Can I pay with gold bars?",
     "i got it 50 days ago, too late to send it back?",
@@ -86,7 +86,7 @@ async def test_greedy_answers_are_those_of_the_reference(
     assert gold is not None
     assert doubts[0] is not None
     assert gold.share > 0.5 > doubts[0].share
-    assert "60 days" in expected[0]
+    assert "£4.50" in expected[1]
 
 
 async def test_control_tokens_in_a_question_stay_its_words(
