@@ -2,8 +2,8 @@
 
 Two judges that read differently: the reranker sets each unit beside the question by itself, the
 answer model reads the best units together and weighs its abstention. Either alone is often sure of
-a near miss; logistic regression on the sample company's train questions weighs both
-(``python -m finetune answerable``, decision 0166).
+a near miss; logistic regression on the sample company's dev questions, which neither has learnt
+from, weighs both (``python -m finetune answerable``, decision 0166).
 """
 
 from __future__ import annotations

@@ -39,9 +39,7 @@ _STATEMENTS = re.compile(
     r"[,;]? (?:and|but|so) |[;.] |, (?=[£€$]?\d|(?:is|are|costs?|takes?|lasts?|has|have|can)\b)",
     re.IGNORECASE,
 )
-_BEGINS = re.compile(
-    r"(?:[.!?:;]|\d[.)])\s+|\n"
-)  # where a sentence, step or part of a row may begin
+_BEGINS = re.compile(r"(?:[.!?:;]|\d[.)])\s+|\n")  # behind it a sentence, step or cell begins
 _FINITE = frozenset(("is", "are", "was", "were", "be", "can", "will", "must", "may", "has", "have"))
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
 _NAME = re.compile(r"\b[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d{1,3}\b))*")
@@ -160,7 +158,7 @@ def _runs(text: str) -> set[str]:
 
 
 def _ends_alike(name: str, other: str) -> bool:
-    """ "Circle" and "Larkmoor Circle" are one; "Circle" and "Circle Plus" are two."""
+    """As one name: "Circle" and "Larkmoor Circle", not "Circle" and "Circle Plus"."""
     return f" {name}".endswith(f" {other}") or f" {other}".endswith(f" {name}")
 
 
