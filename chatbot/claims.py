@@ -47,7 +47,7 @@ class Claims:
             return Settled(written)
         if self.desk.rewords:
             return await self._rest(written, None, first=not said)
-        found = retold(written.text, self.passages)
+        found = await self.desk.workers.run(retold, written.text, self.passages)
         if found is None:
             return Settled(None, _reworded("No passage says this in these words."))
         if found.faithful:

@@ -111,12 +111,9 @@ class TrialEngine:
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
         with self._lock:
             trial = self._trial
-            if trial is None or not request.conversation:
+            if trial is None or not self._takes_part(trial, request):
                 return self._serving.stream(request)
-            chosen = trial.experiment.arm(request.conversation) == "candidate"
-            if not chosen or getattr(trial.engine, "broken", None):
-                return self._serving.stream(request)
-            if self._reads_candidate(trial, request):
+            if trial.experiment.mode == "ab":
                 return trial.engine.stream(request)
             return Overheard(self._serving.stream(request), request, trial.shadow)
 
@@ -124,17 +121,16 @@ class TrialEngine:
         """Of the engine whose answer the customer will read."""
         with self._lock:
             trial = self._trial
-            if trial is not None and self._reads_candidate(trial, request):
-                return trial.engine.doubt(request)
-            return self._serving.doubt(request)
+            if trial is None or trial.experiment.mode != "ab":
+                return self._serving.doubt(request)
+            engine = trial.engine if self._takes_part(trial, request) else self._serving
+            return engine.doubt(request)
 
     @staticmethod
-    def _reads_candidate(trial: _Trial, request: GenerationRequest) -> bool:
-        if trial.experiment.mode != "ab" or getattr(trial.engine, "broken", None):
+    def _takes_part(trial: _Trial, request: GenerationRequest) -> bool:
+        if not request.conversation or getattr(trial.engine, "broken", None):
             return False
-        return bool(request.conversation) and (
-            trial.experiment.arm(request.conversation) == "candidate"
-        )
+        return trial.experiment.arm(request.conversation) == "candidate"
 
     async def close(self) -> None:
         self._stop.set()
