@@ -33,10 +33,10 @@ from chatbot.types import (
     Verdict,
 )
 
-QUOTED_FROM = 0.35
+QUOTED_FROM = 0.38
 """Probability of an answer (``answerable``) from which the best unit is quoted although the model
 found none."""
-ANSWERED_FROM = 0.35
+ANSWERED_FROM = 0.38
 """The same, below which nothing is said."""
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""

@@ -26,6 +26,7 @@ from chatbot.safety.grounding import GroundingCheck, load_grounding
 from chatbot.safety.moderation import load_moderator
 from chatbot.safety.passages import PassageGuard
 from chatbot.safety.pii_national import load_recognisers
+from chatbot.safety.pii_tagger import PersonalTagger
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
 from chatbot.safety.screen_encoder import ScreenEncoder
@@ -69,6 +70,7 @@ def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngi
     moderator = load_moderator(settings)
     router = RouterModel.load(encoder=files)
     own_names = (company.name, company.bot_name)
+    tagger = PersonalTagger.load(files, own_names=own_names)
     grounding = load_grounding(encoder, files, own_names)
     retriever = open_retriever(settings, encoder)
     engine = engine_loaded()
@@ -100,7 +102,9 @@ def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngi
             templates=company.texts.keys(),
         ),
         company_entities=company_entities,
-        screener=Screen(reader, moderator.scorer, moderator, policy, detect_language, heads),
+        screener=Screen(
+            reader, moderator.scorer, moderator, policy, detect_language, heads, tagger
+        ),
         passage_guard=PassageGuard(heads, reader),
         policy=policy,
         retriever=retriever,

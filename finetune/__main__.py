@@ -49,6 +49,7 @@ COMMANDS = {
     "grounding": ("finetune.grounding", "grounding_command"),
     "reranker": ("finetune.reranker", "reranker_command"),
     "screen": ("finetune.screen", "command"),
+    "pii": ("finetune.pii", "pii_command"),
     "answerable": ("finetune.answerable", "answerable_command"),
 }
 EVALUATIONS = {

@@ -27,6 +27,8 @@ from knowledge_base.query import search_queries
 
 ABSTAINED = (0.80, 0.85, 0.90, 0.95)
 """Shares of the questions without an answer, for each of which a threshold is told."""
+LOST = (0.05, 0.07, 0.10)
+"""Shares of the questions with an answer that may get none, likewise."""
 
 
 async def observe(rows: Sequence[Row], desk: Desk) -> list[tuple[float, ...]]:
@@ -70,8 +72,9 @@ def weighed(seen: Sequence[Sequence[float]]) -> dict[str, list[float]]:
 
 
 def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Area under the curve of each judge and of both as served, and for shares of the questions
-    without an answer that get none: the threshold, and the share of the others that get none."""
+    """Area under the curve of each judge and of both as served; then two prices of a threshold: for
+    shares of the questions without an answer that get none (``abstained``) the share of the others
+    that get none (``lost``), and the other way round."""
     from sklearn.metrics import roc_auc_score
 
     labels = [one[0] for one in seen]
@@ -82,11 +85,15 @@ def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
         for name, column in zip(names, columns, strict=False)
     }
     without = sorted(one[1] for one in seen if not one[0])
-    answers = [one[1] for one in seen if one[0]]
+    answers = sorted(one[1] for one in seen if one[0])
     for share in ABSTAINED:
         threshold = without[min(len(without), round(share * len(without))) - 1]
         lost = sum(value <= threshold for value in answers) / len(answers)
         found[f"abstained {share:g}"] = {"above": round(threshold, 3), "lost": round(lost, 4)}
+    for share in LOST:
+        threshold = answers[max(0, round(share * len(answers)) - 1)]
+        told = sum(value <= threshold for value in without) / len(without)
+        found[f"lost {share:g}"] = {"above": round(threshold, 3), "abstained": round(told, 4)}
     return found | {"n": len(seen)}
 
 

@@ -122,7 +122,7 @@ def run_training(
 
     from finetune.answers_callbacks import BestKept, RankAllocation, Samples
     from finetune.answers_model import trainable_model
-    from finetune.answers_trainer import Anchor, last_checkpoint
+    from finetune.answers_trainer import Anchor, Start, last_checkpoint
 
     check_launcher()
     recipe, out = run.recipe, run.out
@@ -159,6 +159,7 @@ def run_training(
         )
         if recipe.anchor and run.start is not None:
             trainer.anchor = Anchor(model, recipe.anchor)
+        start = Start(model) if recipe.start_share and run.start is not None else None
         checkpoint = last_checkpoint(out / CHECKPOINTS) if resume else None
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not trainer.is_world_process_zero():
@@ -174,6 +175,8 @@ def run_training(
         **history(trainer.state.log_history),
         "samples": samples.found,
     }
+    if start is not None:
+        start.mix_into(trainer.model, recipe.start_share)
     full = recipe.method == "full"
     save_result(trainer.model, out, about, metrics, run.tokenizer, full=full)
     training_report(out)

@@ -44,6 +44,8 @@ class AnswersRecipe:
     """With --replay: rows of earlier data for each row, drawn by the seed."""
     anchor: float = 0.0
     """With --start: strength of the elastic penalty that pulls the weights back to it."""
+    start_share: float = 0.0
+    """With --start: its share in the mean of both adapters' weights that is saved."""
     preference_beta: float = 0.1
     preference_sft: float = 0.2
     """Weight of the ordinary loss on the chosen text, which keeps its likelihood up."""
@@ -61,7 +63,8 @@ _BOUNDS: dict[str, tuple[float, float]] = {
     "batch_size": (1, 4096), "accumulate": (1, 4096), "max_tokens": (32, 131_072),
     "save_every_steps": (1, 1_000_000), "log_every_steps": (1, 1_000_000),
     "eval_every_steps": (0, 1_000_000), "patience": (0, 10_000), "replay_share": (0, 10),
-    "anchor": (0, 1e6), "preference_beta": (1e-4, 10), "preference_sft": (0, 10),
+    "anchor": (0, 1e6), "start_share": (0, 1), "preference_beta": (1e-4, 10),
+    "preference_sft": (0, 10),
 }  # fmt: skip
 
 

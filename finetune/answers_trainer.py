@@ -138,6 +138,27 @@ class Anchor:
         return self.strength * torch.stack(moved).sum()
 
 
+class Start:
+    """The trained weights as they were before training, to be mixed with what they become.
+
+    The mean of both forgets less than the end and knows more than the start (WiSE-FT,
+    https://arxiv.org/abs/2109.01903).
+    """
+
+    def __init__(self, model: Any) -> None:
+        self._weights = {
+            n: p.detach().clone() for n, p in model.named_parameters() if p.requires_grad
+        }
+
+    def mix_into(self, model: Any, share: float) -> None:
+        """Changes the weights of ``model`` in place; ``share`` is the start's, 0 to 1."""
+        own = getattr(model, "module", model)
+        with torch.no_grad():
+            for name, parameter in own.named_parameters():
+                if name in self._weights:
+                    parameter.lerp_(self._weights[name].to(parameter), share)
+
+
 class LengthSampler(Sampler[int]):
     """Sequences of like length together, the order drawn by seed and epoch alone."""
 

@@ -15,6 +15,7 @@ from typing import Any
 from chatbot.routing.language import detect_language
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import find_entities, redact
+from chatbot.safety.pii_tagger import Tagger
 from chatbot.types import HistoryMessage, Side
 from finetune.chat_records import Exchange
 from finetune.near_duplicates import NearDuplicates
@@ -45,7 +46,9 @@ class Dropped:
             )
 
 
-def scrubbed(exchanges: Iterable[Exchange], public: str) -> Iterator[tuple[Exchange, int]]:
+def scrubbed(
+    exchanges: Iterable[Exchange], public: str, tagger: Tagger | None = None
+) -> Iterator[tuple[Exchange, int]]:
     """Each exchange with placeholders in place of personal data, and how many values those are.
     One conversation's value is one placeholder in all of its texts. ``public`` are texts that
     anybody may read: what stands in them stays."""
@@ -54,7 +57,7 @@ def scrubbed(exchanges: Iterable[Exchange], public: str) -> Iterator[tuple[Excha
         names = known[exchange.conversation]
 
         def clean(text: str, names: dict[str, str] = names) -> str:
-            entities = [e for e in find_entities(text) if e.text not in public]
+            entities = [e for e in find_entities(text, tagger=tagger) if e.text not in public]
             replaced, found = redact(text, entities, names)
             names |= found
             return replaced

@@ -13,6 +13,7 @@ from chatbot.company import load_company
 from chatbot.errors import BadInput
 from chatbot.safety.grounding import load_grounding
 from chatbot.safety.moderation import load_moderator
+from chatbot.safety.pii_tagger import PersonalTagger
 from chatbot.settings import Settings
 from finetune.answers_augment import adversarial, augmented
 from finetune.answers_rows import AnswerRow, data_digest, write_rows
@@ -55,6 +56,10 @@ def prepare_chats(
         raise BadInput(_complaint(read))
     about = load_company(company)
     articles = read_articles(company / "articles", "company").articles
+    tagger = PersonalTagger.load(
+        EncoderFiles(settings.encoder, settings.compiled_dir),
+        own_names=(about.name, about.bot_name),
+    )
     dropped = Dropped()
     counted = _Counted()
     rows = list(
@@ -62,7 +67,7 @@ def prepare_chats(
             civil(
                 distinct(
                     fitting(
-                        counted.of(scrubbed(read.exchanges, _public(articles))),
+                        counted.of(scrubbed(read.exchanges, _public(articles), tagger)),
                         about.language,
                         dropped,
                     ),

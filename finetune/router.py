@@ -15,7 +15,7 @@ import torch
 from chatbot.errors import BadInput, SetupError
 from chatbot.routing import artifact
 from chatbot.routing.model import RouterModel
-from chatbot.routing.tokens import Tokens
+from chatbot.tokens import Tokens
 from chatbot.types import Prediction
 from finetune.router_batches import Labels
 from finetune.router_card import model_card

@@ -9,7 +9,7 @@ from __future__ import annotations
 import random
 from collections.abc import Sequence
 
-from chatbot.routing.tags import Span
+from chatbot.tags import Span
 
 
 def augment(text: str, spans: Sequence[Span], rng: random.Random) -> str:

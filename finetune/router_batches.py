@@ -9,8 +9,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
-from chatbot.routing.tags import IGNORED, Span, encode_tags
-from chatbot.routing.tokens import Tokens, Window
+from chatbot.tags import IGNORED, Span, encode_tags
+from chatbot.tokens import Tokens, Window
 from finetune.router_augment import augment
 from finetune.router_data import OUT_OF_SCOPE, RouterRow
 

@@ -18,7 +18,7 @@ from numpy.typing import NDArray
 from chatbot.routing.neighbours import Index
 from chatbot.routing.network import RouterNetwork
 from chatbot.routing.outputs import Floats, IntentHead, Outputs, run_network, unit
-from chatbot.routing.tokens import Tokens
+from chatbot.tokens import Tokens
 from finetune.router_batches import Labels
 from finetune.router_config import RouterConfig
 from finetune.router_data import OUT_OF_SCOPE, RouterRow

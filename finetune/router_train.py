@@ -20,8 +20,8 @@ from torch.nn import functional
 
 from chatbot.routing.network import RouterNetwork
 from chatbot.routing.outputs import Outputs, run_network
-from chatbot.routing.tags import IGNORED, tag_count
-from chatbot.routing.tokens import Tokens
+from chatbot.tags import IGNORED, tag_count
+from chatbot.tokens import Tokens
 from finetune.router_batches import Batch, Labels, epoch
 from finetune.router_checkpoint import Checkpoint
 from finetune.router_config import RouterConfig

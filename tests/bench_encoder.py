@@ -34,6 +34,7 @@ from chatbot.safety.checks import LeakCheck, RulesCheck, ToxicityCheck
 from chatbot.safety.gate import Candidate, Check, Gate
 from chatbot.safety.grounding import GroundingCheck, load_grounding
 from chatbot.safety.moderation import Moderator, load_moderator
+from chatbot.safety.pii_tagger import PersonalTagger
 from chatbot.safety.policy import Policy
 from chatbot.safety.screen import Screen
 from chatbot.safety.screen_encoder import ScreenEncoder
@@ -99,7 +100,14 @@ def load_parts(settings: Settings) -> Parts:
         encoder,
         RouterModel.load(encoder=encoder.files),
         moderator,
-        Screen(ScreenEncoder(encoder), moderator.scorer, moderator, policy, detect_language),
+        Screen(
+            ScreenEncoder(encoder),
+            moderator.scorer,
+            moderator,
+            policy,
+            detect_language,
+            tagger=PersonalTagger.load(encoder.files),
+        ),
         retriever,
         retriever.reranker,
         checks,

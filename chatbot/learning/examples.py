@@ -15,7 +15,8 @@ from sqlalchemy import select
 from chatbot.conversations.message_rows import asks
 from chatbot.conversations.office import Office
 from chatbot.conversations.repository import Conversations
-from chatbot.safety.pii import find_entities, redact
+from chatbot.safety.entities import resolve
+from chatbot.safety.pii import find_entities, find_known, redact
 from chatbot.storage.tables import Conversation, Message, ReviewItem
 from chatbot.types import HistoryMessage
 
@@ -46,13 +47,15 @@ class Example:
 
 
 class Replacer:
-    """One conversation's values as its placeholders, in every text alike."""
+    """One conversation's values as its placeholders, in every text alike: what the screen found in
+    one message, an agent's reply does not give away."""
 
     def __init__(self, known: Mapping[str, str]) -> None:
         self._known = dict(known)
 
     def __call__(self, text: str) -> str:
-        replaced, found = redact(text, find_entities(text), self._known)
+        entities = resolve([*find_entities(text), *find_known(text, self._known)])
+        replaced, found = redact(text, entities, self._known)
         self._known |= found
         return replaced
 

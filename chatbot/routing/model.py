@@ -12,8 +12,8 @@ from chatbot.errors import SetupError
 from chatbot.routing import artifact, scope
 from chatbot.routing.neighbours import Index, Neighbour
 from chatbot.routing.outputs import Floats, IntentHead, Outputs, read
-from chatbot.routing.tags import tag_count
-from chatbot.routing.tokens import Tokens
+from chatbot.tags import tag_count
+from chatbot.tokens import Tokens
 from chatbot.types import Prediction
 from knowledge_base.batching import Batched
 from knowledge_base.compiled import Recipe

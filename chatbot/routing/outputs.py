@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -10,8 +10,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from chatbot.routing.neighbours import Index
-from chatbot.routing.tags import decode_tags
-from chatbot.routing.tokens import Tokens, Window
+from chatbot.token_entities import TokenEntities
+from chatbot.tokens import Tokens
 from chatbot.types import Entity
 from knowledge_base.batching import Batched, Row
 
@@ -78,14 +78,14 @@ def read(
     """One pass over ``texts``; windows of one length share a batch."""
     windows = tokens.windows(texts)
     totals = np.zeros((len(texts), head.directions.shape[1]), dtype=np.float32)
-    found: list[dict[tuple[int, int], Entity]] = [{} for _ in texts]
+    found = TokenEntities(texts, entity_labels)
     answers = network.run([Row(window.ids) for window in windows])
     for window, (sums, *tags) in zip(windows, answers, strict=True):
         totals[window.row] += sums
         for scores in tags:
-            _collect(found[window.row], window, scores, texts[window.row], entity_labels)
+            found.add(window, scores)
     vectors = unit(totals)
-    entities = tuple(_without_overlap(e.values()) for e in found)
+    entities = tuple(found.of(row) for row in range(len(texts)))
     readable = frozenset(w.row for w in windows if tokens.readable(w))
     return Outputs(vectors, head.logits(vectors), entities, readable)
 
@@ -95,28 +95,3 @@ def unit(rows: Floats) -> Floats:
     lengths = np.linalg.norm(rows, axis=1, keepdims=True)
     divided: Floats = rows / np.maximum(lengths, 1e-12)
     return divided
-
-
-def _collect(
-    found: dict[tuple[int, int], Entity],
-    window: Window,
-    scores: Floats,
-    text: str,
-    labels: Sequence[str],
-) -> None:
-    real = [i for i, (start, end) in enumerate(window.offsets) if end > start]
-    offsets = [window.offsets[i] for i in real]
-    for start, end, label, score in decode_tags(scores[real], offsets, labels):
-        entity = Entity(label, start, end, text[start:end], source="model", score=score)
-        known = found.get((start, end))
-        if known is None or known.score < score:
-            found[(start, end)] = entity
-
-
-def _without_overlap(entities: Iterable[Entity]) -> tuple[Entity, ...]:
-    """Where two windows disagree the longer span wins: the other one was cut by a border."""
-    kept: list[Entity] = []
-    for entity in sorted(entities, key=lambda e: (e.start - e.end, e.start)):
-        if all(entity.end <= k.start or entity.start >= k.end for k in kept):
-            kept.append(entity)
-    return tuple(sorted(kept, key=lambda e: e.start))

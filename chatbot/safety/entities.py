@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
+from dataclasses import replace
 from typing import Final
 
 from chatbot.types import Entity
@@ -48,6 +49,9 @@ _RANK: Final = {
     "url": 2,
     "person_name": 1,
 }
+_GUESSABLE: Final = frozenset({"address", "postcode", "person_name"})
+"""Labels whose patterns are themselves guesses: a longer guess may swallow them."""
+_WORTH_HIDING: Final = 3  # letters in a piece that is left of a guess
 _FROM_COMPANY: Final = 20  # a pattern that the company declared is a fact, not a guess
 
 
@@ -65,6 +69,37 @@ def resolve(found: Iterable[Entity]) -> list[Entity]:
             kept.append(entity)
             taken[entity.start : entity.end] = b"\1" * (entity.end - entity.start)
     return sorted(kept, key=lambda e: e.start)
+
+
+def parted(guessed: Sequence[Entity], found: Sequence[Entity], text: str) -> list[Entity]:
+    """The guesses without what a pattern has validated inside them, in pieces: an address that was
+    guessed too long must not swallow the order number, which has its own use."""
+    sure = sorted(
+        ((e.start, e.end) for e in found if e.label in PII - _GUESSABLE), key=lambda span: span[0]
+    )
+    pieces: list[Entity] = []
+    for guess in guessed:
+        start = guess.start
+        for begin, end in (*(s for s in sure if _between(s, guess)), (guess.end, guess.end)):
+            pieces += _piece(guess, start, begin, text)
+            start = max(start, end)
+    return pieces
+
+
+def _between(span: tuple[int, int], guess: Entity) -> bool:
+    return span[0] < guess.end and guess.start < span[1]
+
+
+def _piece(guess: Entity, start: int, end: int, text: str) -> list[Entity]:
+    while start < end and not text[start].isalnum():
+        start += 1
+    while end > start and not text[end - 1].isalnum():
+        end -= 1
+    if (start, end) == (guess.start, guess.end):
+        return [guess]
+    if sum(c.isalpha() for c in text[start:end]) < _WORTH_HIDING:
+        return []
+    return [replace(guess, start=start, end=end, text=text[start:end])]
 
 
 def merge_entities(pattern: Sequence[Entity], model: Sequence[Entity]) -> tuple[Entity, ...]:

@@ -36,16 +36,25 @@ class Judges:
         from chatbot.company import load_company
         from chatbot.routing.language import detect_language
         from chatbot.safety.moderation import load_moderator
+        from chatbot.safety.pii_tagger import PersonalTagger
         from chatbot.safety.screen_encoder import ScreenEncoder
         from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 
         company = load_company(settings.company)
         policy = policy or Policy.load(settings.company / "policy.toml")
-        encoder = TransformerEncoder(EncoderFiles(settings.encoder, settings.compiled_dir))
+        files = EncoderFiles(settings.encoder, settings.compiled_dir)
+        encoder = TransformerEncoder(files)
         moderator = load_moderator(settings)
         public = (company.contact, *company.texts.values())
         return cls(
-            Screen(ScreenEncoder(encoder), moderator.scorer, moderator, policy, detect_language),
+            Screen(
+                ScreenEncoder(encoder),
+                moderator.scorer,
+                moderator,
+                policy,
+                detect_language,
+                tagger=PersonalTagger.load(files, own_names=(company.name, company.bot_name)),
+            ),
             (
                 ToxicityCheck(moderator, policy),
                 LeakCheck(instructions(company.name), policy, public),

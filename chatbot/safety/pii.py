@@ -9,9 +9,9 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from chatbot.safety.entities import PII, canonical, merge_entities, resolve
+from chatbot.safety.entities import PII, canonical, merge_entities, parted, resolve
 from chatbot.safety.pii_emails import find_emails
 from chatbot.safety.pii_low_names import find_names_by_place
 from chatbot.safety.pii_names import find_names
@@ -25,11 +25,15 @@ from chatbot.safety.pii_values import find_dates, find_money
 from chatbot.safety.readable import MAX_READ, readable
 from chatbot.types import Entity
 
+if TYPE_CHECKING:
+    from chatbot.safety.pii_tagger import Tagger
+
 __all__ = [
     "CUT",
     "MAX_READ",
     "PII",
     "find_entities",
+    "find_known",
     "load_recognisers",
     "merge_entities",
     "redact",
@@ -37,14 +41,18 @@ __all__ = [
 ]
 
 CUT: Final = " [the rest was too long to read]"
+_KNOWN_FROM: Final = 3  # letters and digits; a shorter value stands in other words by chance
 _PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z_]{1,30})_(\d{1,6})>")
 
 
-def find_entities(text: str, order_ids: Sequence[str] = ()) -> list[Entity]:
+def find_entities(
+    text: str, order_ids: Sequence[str] = (), tagger: Tagger | None = None
+) -> list[Entity]:
     """Entities of the text without overlap, by position; spans refer to the text as sent.
 
-    ``order_ids`` are the company's own patterns (``policy.toml``). Nothing beyond the first
-    MAX_READ characters is found.
+    ``order_ids`` are the company's own patterns (``policy.toml``). ``tagger`` finds what only its
+    surroundings give away; without it only patterns look. Nothing beyond the first MAX_READ
+    characters is found.
     """
     seen = readable(text)
     plain = seen.text
@@ -71,6 +79,8 @@ def find_entities(text: str, order_ids: Sequence[str] = ()) -> list[Entity]:
             *find_phones(plain),
             *find_dates(plain),
         ]
+    if tagger is not None:
+        found += parted(tagger.find(plain), found, plain)
     entities = resolve(found)
     if seen.offsets is None:
         return entities
@@ -106,6 +116,18 @@ def redact(
         position = entity.end
     pieces.append(text[position : max(position, MAX_READ)])
     return "".join(pieces) + (CUT if len(text) > MAX_READ else ""), used
+
+
+def find_known(text: str, known: Mapping[str, str]) -> list[Entity]:
+    """Where the values of a conversation's placeholders stand in another text of it."""
+    found = []
+    for name, raw in known.items():
+        if len(canonical(raw)) < _KNOWN_FROM:
+            continue
+        for match in re.finditer(rf"(?<!\w){re.escape(raw)}(?!\w)", text, re.IGNORECASE):
+            label = _label_of(name).lower()
+            found.append(Entity(label, match.start(), match.end(), match[0], personal=True))
+    return found
 
 
 def restore(text: str, placeholders: Mapping[str, str]) -> str:

@@ -12,6 +12,7 @@ from chatbot.safety.entities import resolve
 from chatbot.safety.injection import injection_marker, injection_reason
 from chatbot.safety.moderation import Moderator
 from chatbot.safety.pii import MAX_READ, find_entities, load_recognisers, merge_entities, redact
+from chatbot.safety.pii_tagger import Tagger
 from chatbot.safety.policy import Policy
 from chatbot.safety.rules import crisis_rule_reason
 from chatbot.safety.tone import threat_reason, tone_of
@@ -27,7 +28,8 @@ MARKED: Final = 0.99  # injection score of a text with a marker: surer than the 
 class Screen:
     """Reads a customer's message. Synchronous and thread-safe; callers use a worker thread.
 
-    Loads presidio when it is built, so that the first turn does not wait for it.
+    Loads presidio when it is built, so that the first turn does not wait for it. Without a
+    ``tagger`` personal data is found by patterns alone.
     """
 
     def __init__(
@@ -38,6 +40,7 @@ class Screen:
         policy: Policy,
         detect_language: Callable[[str], Language],
         heads: Heads | None = None,
+        tagger: Tagger | None = None,
     ) -> None:
         self.encoder = encoder
         self.scorer = scorer
@@ -45,6 +48,7 @@ class Screen:
         self.policy = policy
         self.detect_language = detect_language
         self.heads = heads or Heads.load(encoder=encoder)
+        self.tagger = tagger
         load_recognisers()
 
     def screen(self, text: str, prediction: Prediction, known: Mapping[str, str]) -> Screening:
@@ -58,7 +62,7 @@ class Screen:
         guessed = [e for e in prediction.entities if e.end <= MAX_READ]
         company = [e for e in guessed if e.source == "company"]
         entities = merge_entities(
-            resolve([*find_entities(text, policy.order_ids), *company]),
+            resolve([*find_entities(text, policy.order_ids, self.tagger), *company]),
             [e for e in guessed if e.source != "company"],
         )
         redacted, placeholders = redact(text, entities, known)

@@ -219,6 +219,18 @@ def test_the_anchor_holds_the_weights_near_their_start(tmp_path: Path, small_bas
     assert moved(10.0) < 0.5 * moved(0.0)
 
 
+def test_the_mean_of_start_and_end_is_saved_where_wanted(tmp_path: Path, small_base: Path) -> None:
+    train(tmp_path / "first", small_base)
+    begun = weights(tmp_path / "first")
+    for share in (0.0, 0.25):
+        recipe = replace(RECIPE, start_share=share)
+        train(tmp_path / str(share), small_base, recipe, start=tmp_path / "first")
+    ended, mixed = weights(tmp_path / "0.0"), weights(tmp_path / "0.25")
+    for name, value in mixed.items():
+        wanted = 0.75 * ended[name].float() + 0.25 * begun[name].float()
+        assert value.float() == pytest.approx(wanted, abs=2e-3)
+
+
 def test_earlier_rows_are_replayed(tmp_path: Path, small_base: Path) -> None:
     recipe = replace(RECIPE, replay_share=0.25)
     metrics = train(tmp_path / "out", small_base, recipe, replay=colour_rows(40))

@@ -4,7 +4,7 @@ import random
 
 import numpy as np
 
-from chatbot.routing.tokens import Tokens
+from chatbot.tokens import Tokens
 from finetune.router_batches import Labels, epoch
 from finetune.router_data import RouterRow
 from finetune.router_folds import folds_of

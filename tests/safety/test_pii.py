@@ -15,19 +15,28 @@ import pytest
 
 from chatbot.answering.sentences import split_sentences
 from chatbot.safety.leaks import leak_reasons
-from chatbot.safety.pii import MAX_READ, PII, find_entities, merge_entities, redact, restore
+from chatbot.safety.pii import (
+    MAX_READ,
+    PII,
+    find_entities,
+    find_known,
+    merge_entities,
+    redact,
+    restore,
+)
 from chatbot.types import Entity, Passage, ReasonCode
+from finetune.pii_rows import TITLE
 from knowledge_base.readers import read_articles
 from knowledge_base.settings import SAMPLE_COMPANY
 
-FOLDER = Path(__file__).parent
-CASES = sorted((*FOLDER.glob("pii_cases*.jsonl"), *(FOLDER / "data").glob("pii_*.jsonl")))
-"""Each written without looking at the recognisers, which were mended after its first run, kind of
-failure by kind of failure. First runs: third set recall 0.835 at a precision of 0.921, fourth
-(108 values in 99 messages, 72 messages without any) 0.926 at 0.980, without a false alarm, fifth
-(139 values in 124 messages, 93 without any, a quarter not in English) 0.856 at 0.915, sixth (150
-values in 130 messages, 100 without any) 0.673 at 0.842."""
-TITLE = re.compile(r"^(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.? ")
+CASES = [
+    Path("finetune/data/personal/messages") / f"{name}.jsonl"
+    for name in ("first", "second", "third", "fourth", "fifth", "sixth")
+]
+"""Each was written without looking at the recognisers, which were mended after its first run, kind
+of failure by kind of failure: recall 0.835 at a precision of 0.921 on the third, 0.926 at 0.980 on
+the fourth, 0.856 at 0.915 on the fifth, 0.673 at 0.842 on the sixth. The tagger has learnt from
+them since. What counts is the seventh set (``test_pii_tagger.py``)."""
 ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
 
 
@@ -38,7 +47,8 @@ def cases() -> list[tuple[str, set[tuple[str, str]]]]:
 
 def named(label: str, text: str) -> tuple[str, str]:
     """The sets disagree on whether a title is part of a name; here it is not."""
-    return label, TITLE.sub("", text) if label == "person_name" else text
+    title = TITLE.match(text) if label == "person_name" else None
+    return label, text[title.end() :] if title else text
 
 
 def found(text: str) -> set[tuple[str, str]]:
@@ -49,7 +59,7 @@ def passage(text: str, audience: str = "public") -> Passage:
     return Passage("a", "0" * 12, "a#1", "Contact", "", "", text, 1.0, audience)
 
 
-def test_recall_and_precision_on_the_test_set_reach_their_figures() -> None:
+def test_patterns_keep_what_they_have_reached() -> None:
     right = wanted = claimed = 0
     for text, expected in cases():
         got = found(text)
@@ -139,6 +149,16 @@ def test_a_placeholder_written_by_the_customer_is_never_reused() -> None:
     redacted, placeholders = redact(text, find_entities(text, ORDER_IDS), {})
     assert redacted == "<ORDER_ID_1> and <ORDER_ID_2>"
     assert restore(redacted, placeholders) == text
+
+
+def test_what_a_conversation_knows_is_found_in_its_other_texts() -> None:
+    known = {"<PERSON_NAME_1>": "Annika Sollberg", "<POSTCODE_1>": "12", "<PERSON_NAME_2>": "Jo"}
+    text = "Dear annika sollberg, we have sent 12 pegs to Jo, not to Annika Sollbergs."
+    found = find_known(text, known)
+    assert [(e.label, e.text) for e in found] == [("person_name", "annika sollberg")]
+    redacted, used = redact(text, found, known)
+    assert redacted.startswith("Dear <PERSON_NAME_1>, we")
+    assert used == {"<PERSON_NAME_1>": "Annika Sollberg"}
 
 
 def test_dates_and_amounts_stay_readable() -> None:

@@ -4,7 +4,7 @@ import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from chatbot.routing.tags import IGNORED, best_path, decode_tags, encode_tags, tag_count
+from chatbot.tags import IGNORED, best_path, decode_tags, encode_tags, tag_count
 
 LABELS = ("date", "order_id")
 
