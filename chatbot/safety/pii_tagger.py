@@ -38,7 +38,7 @@ SCALE: Final = 2.0  # alpha / rank: alpha is twice the rank
 REMEDY: Final = "restore the committed weights or train new ones with: python -m finetune pii"
 PHONE_DIGITS: Final = 6  # fewer are an extension or a part of another number
 
-_JOINT: Final = re.compile(r"[\s,;/.\-–]{1,4}")
+_JOINT: Final = re.compile(r"[\s,;/\-–]{1,4}")  # no full stop: a greeting may follow
 _PARTS: Final = frozenset({"address", "postcode", "place"})
 _WORD: Final = re.compile(r"\w{3,}")
 _EDGE: Final = " \t\r\n,;:.-–'\"()"
@@ -94,8 +94,10 @@ class PersonalTagger:
         found = TokenEntities([text], LABELS)
         for window, (scores,) in zip(windows, answers, strict=True):
             found.add(window, scores)
-        joined = _joined([_whole_words(entity, text) for entity in found.of(0)], text)
-        return [e for e in joined if e.end > e.start and self._stands(e)]
+        whole = [_whole_words(entity, text) for entity in found.of(0)]
+        # A part that does not stand by itself would stand on the other part's score.
+        parts = [e for e in whole if e.label in _PARTS - {"address"} or self._stands(e)]
+        return [e for e in _joined(parts, text) if self._stands(e)]
 
     def _stands(self, entity: Entity) -> bool:
         if entity.label not in self.thresholds or entity.score < self.thresholds[entity.label]:

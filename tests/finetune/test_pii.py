@@ -90,7 +90,9 @@ def test_a_small_training_writes_what_serving_loads(tmp_path: Path) -> None:
     data = tmp_path / "data"
     (data / "personal").mkdir(parents=True)
     (data / "router").mkdir()
+    (data / "safety").mkdir()
     (data / "router" / "train.jsonl").write_text("", "utf-8")
+    (data / "safety" / "support_legit.jsonl").write_text('{"text": "where is it"}\n', "utf-8")
     patterns = ["It's {full}", "{full} here", "call {phone}", "ship to {city}?", "{street}"]
     lines = "".join(json.dumps({"text": text}) + "\n" for text in patterns)
     (data / "personal" / "patterns.jsonl").write_text(lines, "utf-8")
