@@ -22,6 +22,7 @@ from knowledge_base.readers import read_articles
 from knowledge_base.settings import SAMPLE_COMPANY
 
 SEVENTH = Path(__file__).parent / "data" / "pii_seventh.jsonl"
+ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
 FOUND, PRECISE, HIDDEN = 0.84, 0.94, 0.87
 MOST_ALARMS = 0.02
 TITLE = re.compile(r"(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof)\.? ")
@@ -137,7 +138,8 @@ def test_on_a_set_of_its_own_it_finds_what_it_found_in_the_first_run(
     right = wanted = claimed = covered = 0
     for line in SEVENTH.read_text("utf-8").splitlines():
         row = json.loads(line)
-        entities = [e for e in find_entities(row["text"], tagger=tagger) if e.label in PII]
+        every = find_entities(row["text"], ORDER_IDS, tagger)
+        entities = [e for e in every if e.label in PII]
         got = {named(e.label, e.text) for e in entities}
         expected = {named(*entity) for entity in row["entities"]}
         hidden = {i for e in entities for i in range(e.start, e.end)}
