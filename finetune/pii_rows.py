@@ -32,6 +32,7 @@ MESSAGES: Final = Path("personal") / "messages"
 ORDINARY: Final = Path("safety") / "support_legit.jsonl"
 QUESTIONS: Final = Path("router") / "train.jsonl"
 OUTSIDE: Final = Path("presidio_pii") / "synth_dataset_v2.jsonl"
+OUTSIDE_FAMILY: Final = "outside"
 _OUTSIDE_LABEL: Final = {
     "PERSON": "person_name",
     "STREET_ADDRESS": "address",
@@ -171,7 +172,7 @@ def _outside(path: Path, times: int, seed: int) -> Iterator[Tagged]:
                 if s["type"] in _OUTSIDE_LABEL
             ),
         )
-        family = f"outside {record['template_id']}"
+        family = f"{OUTSIDE_FAMILY} {record['template_id']}"
         split = _split(family)
         yield _row(text, spans, family, split)
         if split == "train":
