@@ -75,8 +75,7 @@ def train(
         optimiser, int(recipe.warm_up * len(plan)), len(plan)
     )
     done = resumed(checkpoint, network, optimiser, schedule)
-    weights = torch.ones(tag_count(LABELS))
-    loss_of = nn.NLLLoss(ignore_index=IGNORED, weight=weights)
+    loss_of = nn.NLLLoss(ignore_index=IGNORED)
     network.train()
     pad = pad_id(tokens.backend)
     for step in track(range(done, len(plan)), description=f"{len(examples)} windows"):

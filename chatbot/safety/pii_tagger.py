@@ -40,7 +40,7 @@ PHONE_DIGITS: Final = 6  # fewer are an extension or a part of another number
 
 _JOINT: Final = re.compile(r"[\s,;/\-–]{1,4}")  # no full stop: a greeting may follow
 _PARTS: Final = frozenset({"address", "postcode", "place"})
-_WORD: Final = re.compile(r"\w{3,}")
+_WORD: Final = re.compile(r"\w+")
 _EDGE: Final = " \t\r\n,;:.-–'\"()"
 
 
@@ -88,7 +88,8 @@ class PersonalTagger:
         return cls(network, tokens, settings["thresholds"], own_names)
 
     def find(self, text: str) -> list[Entity]:
-        """By position, without overlap. A text of any length is read in windows."""
+        """By position, without overlap. A text is read in windows, up to MAX_CHARS characters
+        (twice the longest message); what lies beyond is left to the patterns."""
         windows = self._tokens.windows([text])
         answers = self._network.run([Row(w.ids, shapes_of(text, w.offsets)) for w in windows])
         found = TokenEntities([text], LABELS)
@@ -102,7 +103,8 @@ class PersonalTagger:
     def _stands(self, entity: Entity) -> bool:
         if entity.label not in self.thresholds or entity.score < self.thresholds[entity.label]:
             return False
-        if self._own.intersection(_WORD.findall(entity.text.casefold())):
+        words = _WORD.findall(entity.text.casefold())
+        if words and self._own.issuperset(words):
             return False
         digits = sum(c.isdigit() for c in entity.text)
         return entity.label != "phone" or digits >= PHONE_DIGITS
