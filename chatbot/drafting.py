@@ -38,6 +38,10 @@ QUOTED_FROM = 0.38
 found none."""
 ANSWERED_FROM = 0.38
 """The same, below which nothing is said."""
+OURS_FROM = 0.4
+"""Best unit from which an article is told instead of a refusal, if the odds say so too: of what is
+nobody's matter ("turn off the kitchen lights") the answer model has seen nothing and doubts little.
+Of 150 messages out of scope 50 were answered by the odds alone, 11 with this."""
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""
 KEPT = (Verdict.RELEASE, Verdict.HOLD)  # sentences that stay in the draft
@@ -89,7 +93,7 @@ class Drafting:
             doubt = await self._doubt()
             self.odds = answerable(self.passages, doubt.share if doubt else None)
             self.opening = doubt.otherwise if doubt else ""
-            if self.odds < (QUOTED_FROM if self.refusal else ANSWERED_FROM):
+            if self.odds < ANSWERED_FROM or (self.refusal and self.best_unit < OURS_FROM):
                 yield self._nothing()
                 return
         if not self._told_in_steps():

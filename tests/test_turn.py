@@ -204,6 +204,7 @@ async def test_what_looks_like_nobodys_matter_is_answered_where_an_article_surel
     for doubt, passages, outcome in (
         (0.01, judged(0.9), Answered),
         (0.95, judged(0.3), Replied),
+        (0.01, judged(0.05), Replied),
         (0.01, (), Replied),
     ):
         engine = ScriptedEngine(said_so, doubts=doubt)
