@@ -33,11 +33,9 @@ from chatbot.types import (
     Verdict,
 )
 
-QUOTED_FROM = 0.38
-"""Probability of an answer (``answerable``) from which the best unit is quoted although the model
-found none."""
 ANSWERED_FROM = 0.38
-"""The same, below which nothing is said."""
+"""Probability of an answer (``answerable``) below which nothing is said. From here on the best unit
+is quoted where the model found none."""
 OURS_FROM = 0.4
 """Best unit from which an article is told instead of a refusal, if the odds say so too: of what is
 nobody's matter ("turn off the kitchen lights") the answer model has seen nothing and doubts little.
@@ -198,7 +196,7 @@ class Drafting:
             yield self._held()
             return
         if not self._complete():
-            sure = self.odds >= QUOTED_FROM
+            sure = self.odds >= ANSWERED_FROM
             quotes = await self._quotes() if sure or not self.abstained else ()
             if not quotes:
                 yield self._nothing()

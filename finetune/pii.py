@@ -17,7 +17,6 @@ from typing import Annotated, Any, Final
 import typer
 
 from chatbot.safety.pii_tagger import LABELS, SETTINGS, TENSORS, WEIGHTS, PersonalTagger
-from chatbot.settings import load_settings
 from chatbot.types import Entity
 from finetune.pii_rows import DATA, OUTSIDE_FAMILY, Amounts, Tagged, read_rows
 from finetune.pii_train import Recipe, train
@@ -194,6 +193,5 @@ def pii_command(
     ] = False,
 ) -> None:
     """Train the tagger of names, addresses and telephone numbers."""
-    load_settings()  # says now what is wrong with a setting
     made = recalibrate(out, data, data_root) if only_calibrate else None
     print(json.dumps(made or train_tagger(data, data_root, out, seed), indent=2))

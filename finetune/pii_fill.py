@@ -38,19 +38,9 @@ PARTS: Final = frozenset({"address", "postcode", "place"})
 JOINED: Final = re.compile(r"[\s,;]{1,4}")
 
 _THINGS: Final = (
-    *(
-        "armchair",
-        "lamp",
-        "jacket",
-        "shoes",
-        "backpack",
-        "desk",
-        "kettle",
-        "tent",
-        "dress",
-        "watch",
-    ),
-    *("headphones", "sofa", "boots", "bike", "router", "plan", "rug", "mug", "shelf", "jeans"),
+    *("armchair", "lamp", "jacket", "shoes", "backpack", "desk", "kettle", "tent", "dress"),
+    *("watch", "headphones", "sofa", "boots", "bike", "router", "plan", "rug", "mug", "shelf"),
+    "jeans",
 )
 _KINDS: Final = (
     *("Pro", "Mini", "Classic", "Oxford", "Windsor", "Alpine", "Berlin", "Rose", "Ocean", "Urban"),

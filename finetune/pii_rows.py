@@ -183,7 +183,7 @@ def _outside(path: Path, times: int, seed: int) -> Iterator[Tagged]:
 
 
 _SLOTS: Final = {
-    "person_name": ("full", "full", "first", "last"),
+    "person_name": ("full",),
     "address": ("address", "address_lines", "street"),
     "postcode": ("postcode",),
     "phone": ("phone",),
@@ -197,11 +197,11 @@ def _as_pattern(text: str, spans: Sequence[Span], dice: random.Random) -> str:
     for n, (start, end, label) in enumerate(spans):
         value = text[start:end]
         slots = _SLOTS[label]
-        if label == "person_name":
-            slots = ("full",) if " " in value else ("first", "last")
+        if label == "person_name" and " " not in value:
+            slots = ("first", "last")
         pieces += [text[position:start], f"{{{dice.choice(slots)}{n}}}"]
         position = end
-    return "".join([*pieces, text[position:]]).replace("{}", "")
+    return "".join([*pieces, text[position:]])
 
 
 def _merged(text: str, spans: Sequence[Span]) -> list[Span]:
