@@ -51,7 +51,7 @@ if TYPE_CHECKING:
     from knowledge_base.curated import CuratedAnswer
     from knowledge_base.warming import Warming
 
-DERIVED = ("url", "units")
+DERIVED = ("url", "units", "leads")
 """What a stored passage holds beyond what makes it."""
 
 

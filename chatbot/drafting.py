@@ -10,7 +10,7 @@ from chatbot.answering.answerable import answerable
 from chatbot.answering.engine import Doubt
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
-from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
+from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list
 from chatbot.claims import Claims
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
@@ -18,7 +18,7 @@ from chatbot.safety.gate import Candidate
 from chatbot.safety.grounding_slips import without_opening
 from chatbot.safety.released import Draft, release_by_gate, release_static
 from chatbot.safety.verdicts import verdict_of
-from chatbot.steps import Answered, Held, Replied, SentenceReleased, Steps, TurnRequest
+from chatbot.steps import Answered, Held, Otherwise, Replied, SentenceReleased, Steps, TurnRequest
 from chatbot.types import (
     Action,
     Citation,
@@ -36,10 +36,6 @@ from chatbot.types import (
 ANSWERED_FROM = 0.38
 """Probability of an answer (``answerable``) below which nothing is said. From here on the best unit
 is quoted where the model found none."""
-OURS_FROM = 0.4
-"""Best unit from which an article is told instead of a refusal, if the odds say so too: of what is
-nobody's matter ("turn off the kitchen lights") the answer model has seen nothing and doubts little.
-Of 150 messages out of scope 50 were answered by the odds alone, 11 with this."""
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""
 KEPT = (Verdict.RELEASE, Verdict.HOLD)  # sentences that stay in the draft
@@ -64,13 +60,13 @@ class Drafting:
         route: Route,
         passages: tuple[Passage, ...],
         query: str,
-        refusal: Replied | None = None,
+        otherwise: Otherwise | None = None,
     ) -> None:
-        """``refusal`` is said instead of an answer that is not likely to be one."""
+        """``otherwise`` is said instead of an answer that is not likely to be one."""
         self.request, self.desk, self.route = request, desk, route
         fitting = fitted(passages, screening.redacted, request.history)
         self.passages, self.shown = focused(fitting)
-        self.screening, self.query, self.refusal = screening, query, refusal
+        self.screening, self.query, self.otherwise = screening, query, otherwise
         self.draft = Draft()
         self.own = {**request.placeholders, **screening.placeholders}
         self.before = "".join(s.separator + s.text for s in request.released).strip()
@@ -79,6 +75,7 @@ class Drafting:
         self.first_held = 0 if self.reasons else -1
         self.abstained = self.quoted = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
+        self.settling = Claims(desk, query, self.passages, self.best_unit)
         self.odds = answerable(self.passages, None)
         self.opening = ""
 
@@ -91,7 +88,7 @@ class Drafting:
             doubt = await self._doubt()
             self.odds = answerable(self.passages, doubt.share if doubt else None)
             self.opening = doubt.otherwise if doubt else ""
-            if self.odds < ANSWERED_FROM or (self.refusal and self.best_unit < OURS_FROM):
+            if self.odds < ANSWERED_FROM:
                 yield self._nothing()
                 return
         if not self._told_in_steps():
@@ -102,13 +99,12 @@ class Drafting:
 
     async def _compose(self) -> Steps:
         """What the model writes, as far as it stands."""
-        claims = Claims(self.desk, self.query, self.passages, self.best_unit)
         try:
             async for written in self._written():
                 if written.kind is SentenceKind.ABSTENTION:
                     self.abstained = True
                     break
-                settled = await claims.settle(written, self._said())
+                settled = await self.settling.settle(written, self._said())
                 if reason := settled.reason:
                     self.draft.add(written, Decision(verdict_of([reason]), (reason,)))
                 if settled.sentence is not None:
@@ -119,12 +115,13 @@ class Drafting:
                 Reason(ReasonCode.ENGINE_FAILED, f"The answer model did not finish: {error}.")
             )
 
-    def _nothing(self) -> Replied:
-        return self.refusal or nothing_found(self.route, self.desk, self.passages[:RELATED])
+    def _nothing(self) -> Otherwise:
+        return self.otherwise or nothing_found(self.route, self.desk, self.passages[:RELATED])
 
     def _wanted_anyway(self) -> bool:
         """Somebody waits for a draft, whether an article answers or not."""
-        return bool(self.held or self.request.always_compose or self.request.released)
+        waits = self.held and self.otherwise is None
+        return bool(waits or self.request.always_compose or self.request.released)
 
     async def _doubt(self) -> Doubt | None:
         """The answer model's own, asked before it writes: its prompt is then read already."""
@@ -191,33 +188,21 @@ class Drafting:
         yield SentenceReleased(released, sentence, decision)
 
     async def _end(self) -> Steps:
+        if not self.held:
+            if not self.claims and self.abstained and self.odds < ANSWERED_FROM:
+                yield self._nothing()
+                return
+            self.quoted = not self.claims
+        for quote in await self._quotes():
+            if new := await self.settling.new(quote, self._said()):
+                async for step in self._judge(new):  # none where a person has to answer anyway
+                    yield step
         if self.held:
-            await self._draft_what_is_left_out()
             yield self._held()
             return
-        if not self._complete():
-            sure = self.odds >= ANSWERED_FROM
-            quotes = await self._quotes() if sure or not self.abstained else ()
-            if not quotes:
-                yield self._nothing()
-                return
-            self.quoted = True
-            for quote in quotes:
-                async for step in self._judge(quote):
-                    yield step
-            if self.held:
-                yield self._held()
-                return
-            if self.claims == 0:
-                yield self._nothing()
-                return
-        else:
-            for quote in await self._left_out():
-                async for step in self._judge(quote):
-                    yield step
-            if self.held:
-                yield self._held()
-                return
+        if not self.claims:
+            yield self._nothing()
+            return
         disclaimer = self.desk.disclaimer(self.route.intent)
         if disclaimer and disclaimer not in self.before:
             released = release_static("disclaimer", {"disclaimer": disclaimer})
@@ -225,33 +210,19 @@ class Drafting:
             yield SentenceReleased(released, sentence, Decision(Verdict.RELEASE))
         yield Answered(self.route, self.draft, self.passages, quoted=self.quoted)
 
-    def _complete(self) -> bool:
-        """Whether what was released answers; else a passage is quoted."""
-        return self.claims > 0
-
-    async def _draft_what_is_left_out(self) -> None:
-        """A reviewer, who must answer anyway, gets the articles' own words to start from."""
-        for quote in await self._left_out():
-            async for _ in self._judge(quote):
-                pass
-
     async def _quotes(self) -> tuple[Sentence, ...]:
-        """The passages' own words."""
+        """The best units, in the articles' own words: instead of an answer that does not stand,
+        for what it leaves out, and for a reviewer to start from."""
         return await self.desk.workers.run(
             best_quotes, self.query, self.passages, self.desk.encoder
         )
 
-    async def _left_out(self) -> tuple[Sentence, ...]:
-        """What the best units say and the answer so far does not."""
-        quotes = await self._quotes()
-        return await self.desk.workers.run(unsaid, quotes, self._said(), self.desk.encoder)
-
-    def _said(self) -> list[str]:
+    def _said(self) -> list[Sentence]:
         """Claims of the answer so far, those included that wait for a person."""
         judged = zip(self.draft.sentences, self.draft.decisions, strict=True)
         kept = [sentence for sentence, decision in judged if decision.verdict in KEPT]
         spoken = (*self.request.released, *kept)
-        return [sentence.text for sentence in spoken if sentence.kind is SentenceKind.CLAIM]
+        return [sentence for sentence in spoken if sentence.kind is SentenceKind.CLAIM]
 
     def _candidate(self) -> Candidate:
         return Candidate(

@@ -79,5 +79,7 @@ class Answered:
     quoted: bool = False
 
 
+Otherwise = Replied | HandedOver
+"""What is said where no article answers."""
 Step = Understood | SentenceReleased | Replied | HandedOver | Held | Answered
 Steps = AsyncGenerator[Step, None]

@@ -16,7 +16,7 @@ from chatbot.curated_answer import Curated
 from chatbot.desk import Desk
 from chatbot.drafting import RELATED, Drafting, nothing_found
 from chatbot.safety.released import release_static
-from chatbot.steps import HandedOver, Replied, Steps, TurnRequest, Understood
+from chatbot.steps import HandedOver, Otherwise, Replied, Steps, TurnRequest, Understood
 from chatbot.types import Action, ReasonCode, Route, Screening
 from knowledge_base.query import search_queries
 
@@ -31,15 +31,14 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
     )
     yield Understood(screening, route)
 
-    refusal: Replied | None = None
+    otherwise: Otherwise | None = None
     if not request.always_compose:
-        fixed = _fixed_reply(route, screening, desk)
-        if isinstance(fixed, Replied) and _perhaps_ours(route, screening):
-            refusal = fixed
-            route = replace(route, action=Action.ANSWER, why=f"{route.why}; but an article answers")
-        elif fixed is not None:
-            yield fixed
+        otherwise = _fixed_reply(route, screening, desk)
+        if otherwise is not None and not _articles_first(route, screening):
+            yield otherwise
             return
+        if otherwise is not None:
+            route = replace(route, action=Action.ANSWER, why=f"{route.why}; but an article answers")
 
     curated = await desk.curated(screening.redacted, request.audiences, request.locale)
     if curated is not None:
@@ -51,19 +50,18 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
     queries = await desk.workers.run(search_queries, history, screening.redacted, desk.encoder)
     found = await desk.retrieve(queries, PASSAGES, request.audiences, locale=request.locale)
     passages = tuple(found)
-    if not passages and route.action is Action.ALWAYS_REVIEW and not request.always_compose:
-        yield _handed_over(route, desk.company.texts)  # a person was to see it in any case
-        return
     if not passages:
+        if route.action is Action.ALWAYS_REVIEW and not request.always_compose:
+            otherwise = _handed_over(route, desk.company.texts)  # a person sees it in any case
         related = await desk.retrieve(
             queries, PASSAGES, request.audiences, floor=False, locale=request.locale
         )
         passages = tuple(related)
         judged = any(passage.units for passage in passages)
         if request.always_compose or not judged:
-            yield refusal or nothing_found(route, desk, passages[:RELATED])
+            yield otherwise or nothing_found(route, desk, passages[:RELATED])
             return
-    if not request.always_compose and route.action is Action.ANSWER and refusal is None:
+    if not request.always_compose and route.action is Action.ANSWER and otherwise is None:
         meant = rivals(screening.redacted, request.history, passages)
         if meant:
             labels = {"first": f"“{meant[0]}”", "second": f"“{meant[1]}”"}
@@ -71,12 +69,12 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
             yield Replied(text, passages[:RELATED])
             return
 
-    answer = Drafting(request, desk, screening, route, passages, queries[0], refusal)
+    answer = Drafting(request, desk, screening, route, passages, queries[0], otherwise)
     async for step in answer.run():
         yield step
 
 
-def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Replied | HandedOver | None:
+def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Otherwise | None:
     """Routes that need no model: crisis, templates, refusals, slots, handovers."""
     texts = desk.company.texts
     if screening.crisis or route.action is Action.CRISIS:
@@ -100,11 +98,16 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Replied | Ha
     return None
 
 
-def _perhaps_ours(route: Route, screening: Screening) -> bool:
-    """Refused only because it looks like nobody's matter here: "jaket leeking" does, and is in
-    the articles. What the policy declares to be refused, and what attacks, stays refused."""
-    attacks = any(reason.code is ReasonCode.INJECTION for reason in screening.reasons)
-    return route.action is Action.REFUSE and route.out_of_scope and not attacks
+def _articles_first(route: Route, screening: Screening) -> bool:
+    """Whether a fixed reply is given only where no article answers: a refusal because it looks like
+    nobody's matter here ("jaket leeking" does, and is in the articles), and small talk or a
+    question back that the router was not sure of. What the policy declares to be refused, and what
+    attacks, stays refused."""
+    if screening.crisis or any(r.code is ReasonCode.INJECTION for r in screening.reasons):
+        return False
+    if route.action is Action.REFUSE:
+        return route.out_of_scope
+    return not route.sure and route.action in (Action.TEMPLATE, Action.ASK_SLOT)
 
 
 def _handed_over(route: Route, texts: Mapping[str, str]) -> HandedOver:

@@ -202,6 +202,9 @@ class Route:
     missing_slot: str | None = None
     urgent: bool = False
     alternatives: tuple[tuple[str, float], ...] = ()
+    sure: bool = True
+    """Whether the router was sure enough to act on: else a fixed reply is given only where no
+    article answers."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -214,6 +217,7 @@ class Route:
             "missing_slot": self.missing_slot,
             "urgent": self.urgent,
             "alternatives": [[name, round(score, 4)] for name, score in self.alternatives],
+            "sure": self.sure,
         }
 
 

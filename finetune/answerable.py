@@ -1,9 +1,9 @@
 """``python -m finetune answerable``: what tells whether an article answers, weighed and measured.
 
 Each question is asked as a turn asks it, up to the point where nothing has been written: what is
-found, and how much the answer model doubts that it can answer from it. Logistic regression on one
-file of questions gives the weights of ``chatbot/answering/answerable.py``; another file tells what
-each threshold would cost.
+found, and how much the answer model doubts that it can answer from it. Logistic regression on some
+files of questions gives the weights of ``chatbot/answering/answerable.py``; others tell what each
+threshold would cost.
 """
 
 from __future__ import annotations
@@ -16,10 +16,11 @@ from typing import Annotated, Any
 
 import typer
 
-from chatbot.answering.answerable import answerable, features
+from chatbot.answering.answerable import answerable, features, probability
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.desk import Desk
+from chatbot.drafting import ANSWERED_FROM
 from chatbot.errors import BadInput
 from chatbot.turn import PASSAGES
 from finetune.turns_eval import Row, read_rows
@@ -72,7 +73,8 @@ def weighed(seen: Sequence[Sequence[float]]) -> dict[str, list[float]]:
 
 
 def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
-    """Area under the curve of each judge and of both as served; then two prices of a threshold: for
+    """What the threshold in force answers; area under the curve of each judge and of both as
+    served; then two prices of a threshold, where rows of both kinds are there: for
     shares of the questions without an answer that get none (``abstained``) the share of the others
     that get none (``lost``), and the other way round."""
     from sklearn.metrics import roc_auc_score
@@ -80,12 +82,19 @@ def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
     labels = [one[0] for one in seen]
     names = ("served", "best", "second", "model")
     columns = list(zip(*(one[1:] for one in seen), strict=True))
-    found: dict[str, Any] = {
-        f"auc {name}": round(float(roc_auc_score(labels, column)), 4)
-        for name, column in zip(names, columns, strict=False)
-    }
     without = sorted(one[1] for one in seen if not one[0])
     answers = sorted(one[1] for one in seen if one[0])
+    found: dict[str, Any] = {
+        "n": len(seen),
+        f"answered from {ANSWERED_FROM}": {
+            "of those with an answer": _share_from(answers),
+            "of those without": _share_from(without),
+        },
+    }
+    if not answers or not without:
+        return found
+    for name, column in zip(names, columns, strict=False):
+        found[f"auc {name}"] = round(float(roc_auc_score(labels, column)), 4)
     for share in ABSTAINED:
         threshold = without[min(len(without), round(share * len(without))) - 1]
         lost = sum(value <= threshold for value in answers) / len(answers)
@@ -94,12 +103,20 @@ def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
         threshold = answers[max(0, round(share * len(answers)) - 1)]
         told = sum(value <= threshold for value in without) / len(without)
         found[f"lost {share:g}"] = {"above": round(threshold, 3), "abstained": round(told, 4)}
-    return found | {"n": len(seen)}
+    return found
+
+
+def _share_from(odds: Sequence[float]) -> float | None:
+    return round(sum(one >= ANSWERED_FROM for one in odds) / len(odds), 4) if odds else None
 
 
 def answerable_command(
-    data: Annotated[Path, typer.Option(exists=True, help="Questions to weigh by (train).")],
-    dev: Annotated[Path, typer.Option(exists=True, help="Questions that tell the cost.")],
+    data: Annotated[
+        list[Path], typer.Option(exists=True, help="Questions to weigh by; may be repeated.")
+    ],
+    dev: Annotated[
+        list[Path], typer.Option(exists=True, help="Questions that tell the cost, likewise.")
+    ],
     data_dir: Annotated[Path | None, typer.Option(help="Data directory of the server.")] = None,
     company: Annotated[Path | None, typer.Option(help="Folder of the company.")] = None,
 ) -> None:
@@ -110,9 +127,17 @@ def answerable_command(
     async def run() -> dict[str, Any]:
         desk = load_desk(load_settings(data_dir=data_dir, company=company))
         try:
-            train, other = [await observe(read_rows(path), desk) for path in (data, dev)]
+            seen = {path: await observe(read_rows(path), desk) for path in {*data, *dev}}
         finally:
             await desk.close()
-        return {"weights": weighed(train), "train": costs(train), "dev": costs(other)}
+        train = [one for path in data for one in seen[path]]
+        found: dict[str, Any] = {"weights": weighed(train)}
+        weights = found["weights"].get("BOTH")
+        for path in dict.fromkeys((*dev, *data)):
+            found[str(path)] = costs(seen[path])
+            if weights:
+                anew = [(one[0], probability(weights, one[2:]), *one[2:]) for one in seen[path]]
+                found[f"{path}, weighed anew"] = costs(anew)
+        return found
 
     print(json.dumps(asyncio.run(run()), indent=1))

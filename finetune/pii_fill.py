@@ -25,6 +25,12 @@ LATIN: Final = (
 )
 OTHER: Final = ("el_GR", "uk_UA", "bg_BG")
 """Few: the encoder's vocabulary has their letters and hardly a word."""
+ABROAD: Final = (
+    *("en_NG", "en_KE", "en_PK", "en_TH", "en_IN", "yo_NG", "ig_NG", "ha_NG", "zu_ZA", "tw_GH"),
+    *("sw", "fr_DZ", "is_IS", "ga_IE", "uz_UZ", "az_AZ", "vi_VN", "id_ID", "tr_TR", "ja_JP"),
+    "zh_CN",
+)
+"""Where the names of a fifth of the people come from, wherever they live."""
 PERSON: Final = frozenset({"full", "first", "last", "titled"})
 ADDRESS: Final = frozenset({"street", "address", "address_lines", "flat"})
 LABEL_OF: Final = (
@@ -78,13 +84,16 @@ class Filler:
     def __init__(self, seed: int = 0) -> None:
         self._seed = seed
 
-    def fill(self, pattern: str, number: int) -> tuple[str, list[Span]]:
-        """A text and the spans of its slots, address parts that touch as one.
+    def fill(
+        self, pattern: str, number: int, language: str | None = None
+    ) -> tuple[str, list[Span]]:
+        """A text and the spans of its slots, address parts that touch as one. Three of four texts
+        in a ``language`` other than English have values of where it is spoken.
 
-        Raises SetupError for a slot that does not exist.
+        Raises SetupError for a slot that does not exist, and for a language of no country here.
         """
         dice = random.Random(f"{self._seed}:{number}:{pattern}")
-        values = _Values(dice)
+        values = _Values(dice, language if dice.random() < 0.75 else None)
         text, position = "", 0
         spans: list[Span] = []
         known: dict[str, str] = {}
@@ -116,14 +125,21 @@ def _add(spans: list[Span], span: Span, text: str) -> None:
 class _Values:
     """Values of one text: mostly of one country, as those of one customer are."""
 
-    def __init__(self, dice: random.Random) -> None:
+    def __init__(self, dice: random.Random, language: str | None = None) -> None:
         self.dice = dice
         draw = dice.random()
         group = ENGLISH if draw < 0.5 else LATIN if draw < 0.95 else OTHER
+        if language:
+            group = tuple(name for name in (*LATIN, *OTHER) if name.startswith(language))
+            if not group:
+                raise SetupError(f"no country here speaks {language!r}; known: {LATIN + OTHER}")
         self.locale = dice.choice(group)
         self.language = self.locale[:2]
-        self.faker = _faker(self.locale)
+        self.faker = self.people = _faker(self.locale)
         self.faker.seed_instance(dice.getrandbits(32))
+        if dice.random() < 0.2:
+            self.people = _faker(dice.choice(ABROAD))
+            self.people.seed_instance(dice.getrandbits(32))
 
     def draw(self, slot: str) -> tuple[str, str]:
         """What stands before the value without being part of it (a title), and the value."""
@@ -149,10 +165,16 @@ class _Values:
         return f"{last}, {first}" if draw < 0.22 else f"{first} {last}"
 
     def first(self) -> str:
-        return str(self.faker.first_name())
+        return self._name("first")
 
     def last(self) -> str:
-        return str(self.faker.last_name())
+        return self._name("last")
+
+    def _name(self, part: str) -> str:
+        """In Latin letters where the country has such a form."""
+        people = self.people
+        made = getattr(people, f"{part}_romanized_name", None) or getattr(people, f"{part}_name")
+        return str(made())
 
     def titled(self) -> str:
         return self.last() if self.dice.random() < 0.7 else self.full()

@@ -93,7 +93,7 @@ def _filled(path: Path, amounts: Amounts, seed: int) -> Iterator[Tagged]:
         if not SLOT.search(pattern):
             times = 3  # only its case can change
         for i in range(times if split == "train" else min(times, amounts.dev)):
-            text, spans = filler.fill(pattern, i)
+            text, spans = filler.fill(pattern, i, record.get("language"))
             yield _row(*altered(text, spans, random.Random(f"{seed}:{i}:{text}")), pattern, split)
 
 

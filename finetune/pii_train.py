@@ -28,7 +28,7 @@ LONGEST: Final = 96  # tokens; the few longer windows cost most of the time
 @dataclass(frozen=True, slots=True)
 class Recipe:
     rank: int = 16
-    epochs: int = 2
+    epochs: int = 3
     batch: int = 32
     adapter_rate: float = 1.5e-3
     head_rate: float = 5e-3

@@ -9,6 +9,9 @@ from typing import TypeVar
 
 from knowledge_base.passage import Passage
 
+LEADS_FROM = 0.1
+"""Probability from which a unit leads the answer to its question."""
+
 T = TypeVar("T")
 
 
@@ -31,3 +34,21 @@ def best_of(passages: Sequence[Passage]) -> Passage:
         score=max(passage.score for passage in passages),
         units=tuple(max(same, key=lambda pair: pair[1]) for same in zip(*judged, strict=True)),
     )
+
+
+def leading(kept: Sequence[Passage], asked: Sequence[Sequence[Passage]]) -> list[Passage]:
+    """``kept`` with the unit that answers each of several questions best; ``asked`` is what each
+    of them found by itself."""
+    places = {passage.chunk for passage in kept}
+    leads: dict[str, list[tuple[int, int]]] = {}
+    for question, found in enumerate(asked):
+        units = (
+            (score, passage.chunk, number)
+            for passage in found
+            if passage.chunk in places
+            for number, (_, score) in enumerate(passage.units)
+        )
+        score, chunk, number = max(units, key=lambda unit: unit[0], default=(0.0, "", 0))
+        if score >= LEADS_FROM:
+            leads.setdefault(chunk, []).append((question, number))
+    return [replace(p, leads=tuple(leads.get(p.chunk, ()))) for p in kept]

@@ -27,6 +27,10 @@ class Passage:
     """The passage's units (``knowledge_base.units``) in order, each with the probability that it
     answers the question; empty without a reranker."""
 
+    leads: tuple[tuple[int, int], ...] = ()
+    """Of a message that asks several questions: (question, unit), both numbered from 0, where the
+    unit answers that question better than all others do."""
+
     @property
     def url(self) -> str:
         suffix = f"#{self.anchor}" if self.anchor else ""

@@ -31,14 +31,21 @@ _GREETING = re.compile(
 )
 
 _ASKS = (
-    r"(?:what|how|when|where|who|which|why|can|could|do|does|did|is|are|am|was|will|would|may|must"
-    r"|should|have|has)\b"
+    r"(?:(?:and |or |but |also |then )*(?:by|from|to|until|after|in|at|on|for|since|with) )?"
+    r"(?:what|how|when|where|who|whom|which|why|can|could|do|does|did|is|are|am|was|will|would|may"
+    r"|must|should|have|has)(?:'s|'re|'d|'ll|n't)?\b"
 )
-_NEXT_PART = re.compile(rf"(?:,|;)?\s+(?:and|or|also)\s+(?={_ASKS})|\?\s+(?=\S)", re.IGNORECASE)
-_SENTENCE = re.compile(r"(?<=[.!])\s+")
-_ASKING = re.compile(rf"^\W*(?:and |or |also )?{_ASKS}", re.IGNORECASE)
+_TOLD_FIRST = (
+    r"(?:if [^,?]{2,80},? |(?:once|when|after|before|as|for|on|in|from|with|since) [^,?]{2,80}, )?"
+)
+_JOIN = r"(?:and|or|but|plus|also)(?: (?:also|then))?"
+_NEXT_PART = re.compile(
+    rf"(?:,|;)?\s+{_JOIN}\s+(?={_TOLD_FIRST}{_ASKS})|\?\s+(?=\S)", re.IGNORECASE
+)
+_SENTENCE = re.compile(r"(?<=[.!:])\s+")
+_ASKING = re.compile(rf"^\W*(?:{_JOIN} )?{_TOLD_FIRST}{_ASKS}", re.IGNORECASE)
 MOST_PARTS = 3
-PART_WORDS = 4  # shorter parts say too little to be looked for
+PART_WORDS = 3  # shorter parts say too little to be looked for
 
 
 def is_follow_up(question: str) -> bool:

@@ -15,9 +15,9 @@ from knowledge_base.article import PUBLIC, Article
 from knowledge_base.curated import CuratedAnswer, match_curated
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
-from knowledge_base.interleaving import best_of, interleaved
+from knowledge_base.interleaving import best_of, interleaved, leading
 from knowledge_base.passage import Passage
-from knowledge_base.query import joined_pair
+from knowledge_base.query import joined_pair, parts
 from knowledge_base.ranking import Ranked, distinct, passage_of, rank, reranked
 from knowledge_base.reranker import Reranker
 from knowledge_base.snapshot import Snapshot
@@ -98,7 +98,8 @@ class Retriever:
         locale: str | None = None,
     ) -> list[Passage]:
         """``search`` for each of ``query.search_queries``, interleaved, each passage once, with
-        the best score that any of the queries gives it and its units."""
+        the best score that any of the queries gives it and its units. Where the queries are a
+        message and the questions in it, what answers each of these best is marked (``leads``)."""
         if len(queries) > 1:
             self._read_together(queries)
         found = [
@@ -111,7 +112,9 @@ class Retriever:
         same: dict[str, list[Passage]] = {}
         for passage in chain.from_iterable(found):
             same.setdefault(passage.chunk, []).append(passage)
-        return [best_of(same[passage.chunk]) for passage in kept]
+        best = [best_of(same[passage.chunk]) for passage in kept]
+        several = tuple(queries[1:]) == parts(queries[0])
+        return leading(best, found[1:]) if several else best
 
     def curated(
         self,

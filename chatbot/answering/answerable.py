@@ -33,10 +33,8 @@ def answerable(passages: Sequence[Passage], doubt: float | None) -> float:
     if not scores:
         return 1.0 if doubt is None else 1.0 - doubt
     seen = features(scores, doubt)
-    weights = ALONE if doubt is None else BOTH
-    total = weights[0] + sum(w * x for w, x in zip(weights[1:], seen, strict=True))
-    probability = 1 / (1 + math.exp(-total))
-    return max(probability, SURE) if scores[0] >= SURE else probability
+    odds = probability(ALONE if doubt is None else BOTH, seen)
+    return max(odds, SURE) if scores[0] >= SURE else odds
 
 
 def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:
@@ -44,6 +42,12 @@ def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:
     best, second = ([*scores[:2], 0.0])[:2]
     own = (logit(best), logit(second))
     return own if doubt is None else (*own, -logit(doubt))
+
+
+def probability(weights: Sequence[float], seen: Sequence[float]) -> float:
+    """``weights``: the constant, then one for each of ``seen`` (``features``)."""
+    total = weights[0] + sum(w * x for w, x in zip(weights[1:], seen, strict=True))
+    return 1 / (1 + math.exp(-total))
 
 
 def logit(probability: float) -> float:

@@ -1,7 +1,8 @@
-"""What the reranker does not see of a unit: what the bot has just said, and whose name it bears.
+"""What the reranker does not see of a unit: what the bot has just said, whose name it bears, and
+into which range a number falls.
 
 A follow-up is judged together with the question before it, so what answered that one comes first
-again. And to a network a Tarn 2 is nearly a Tarn 3.
+again. And to a network a Tarn 2 is nearly a Tarn 3, and 93 cm nearly in "85 to 89".
 """
 
 from __future__ import annotations
@@ -10,6 +11,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import replace
 
+from chatbot.answering.ranges import outside
 from chatbot.safety.grounding_words import another_of_its_name, numbered_names
 from chatbot.types import HistoryMessage, Passage
 
@@ -18,6 +20,7 @@ SAID = 0.5
 then satisfies its row in 69% and 71%, before in 59% and 68%."""
 SAID_WORDS = 0.6  # of the unit's words, and all its numbers, in the bot's last message
 OTHER_NAME = 0.3  # what a unit about the Tarn 2 is worth to a question about the Tarn 3
+OUTSIDE = 0.3  # what the row of another range is worth where one row holds the number asked about
 _WORD = re.compile(r"\w{3,}|\d+")
 
 
@@ -36,10 +39,17 @@ def fitted(
         other = another_of_its_name(unit, names)
         return (SAID if known else 1.0) * (OTHER_NAME if other else 1.0)
 
-    return tuple(
-        replace(p, units=tuple((text, score * worth(text)) for text, score in p.units))
-        for p in passages
-    )
+    def fitting(passage: Passage) -> Passage:
+        missed = outside([text for text, _ in passage.units], question)
+        return replace(
+            passage,
+            units=tuple(
+                (text, score * worth(text) * (OUTSIDE if place in missed else 1.0))
+                for place, (text, score) in enumerate(passage.units)
+            ),
+        )
+
+    return tuple(fitting(passage) for passage in passages)
 
 
 def _words(text: str) -> set[str]:

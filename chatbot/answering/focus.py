@@ -17,11 +17,12 @@ MAX_WORDS = 100  # of all units together, about 150 tokens
 
 def focused(passages: Sequence[Passage]) -> tuple[tuple[Passage, ...], tuple[Passage, ...]]:
     """The passages that have one of the best units, whole, and the same with those units alone
-    (in the order of the passage, a line each). Passages without judged units stay as they are.
+    (in the order of the passage, a line each). Of several questions in one message the best unit
+    of each comes first. Passages without judged units stay as they are.
     """
     ranked = sorted(
         (
-            (score, place, number)
+            (score + any(number == lead for _, lead in passage.leads), place, number)
             for place, passage in enumerate(passages)
             for number, (_, score) in enumerate(passage.units)
         ),

@@ -31,8 +31,9 @@ def best_quotes(
     question: str, passages: Sequence[Passage], encoder: TextEncoder
 ) -> tuple[Sentence, ...]:
     """The unit of the passages that answers ``question`` most likely, word for word, cited, and
-    a second one that is nearly as likely: by the reranker's judgement, and where there is none
-    the one nearest by likeness. () when the passages hold no unit of a sensible length.
+    a second one that is nearly as likely; of several questions in one message the best unit of
+    each. By the reranker's judgement, and where there is none the one nearest by likeness.
+    () when the passages hold no unit of a sensible length.
     """
     judged = sorted(
         (
@@ -43,13 +44,16 @@ def best_quotes(
         ),
         key=lambda item: -item[0],
     )
-    if judged:
-        near = [item for item in judged[1:2] if item[0] >= SECOND * judged[0][0]]
-        found = [
-            quoted(text, passages, number)
-            for _, number, place in (judged[0], *near)
-            for text in _with_what_it_points_to(passages[number - 1].units, place)
-        ]
+    leads: list[tuple[float, int, int]] = sorted(
+        (asked, number, place)
+        for number, passage in enumerate(passages, start=1)
+        for asked, place in passage.leads
+        if _sensible(passage.units[place][0])
+    )
+    near = [item for item in judged[1:2] if item[0] >= SECOND * judged[0][0]]
+    chosen = leads or [*judged[:1], *near]
+    if chosen:
+        found = (_whole(passages, number, place) for _, number, place in chosen)
         return tuple(dict.fromkeys(found))
     pieces = list(_unjudged(passages[:LOOKED_AT]))
     if not pieces:
@@ -107,12 +111,14 @@ def apart_from_lists(sentence: Sentence, before: str) -> Sentence:
     return sentence
 
 
-def _with_what_it_points_to(units: Sequence[tuple[str, float]], place: int) -> tuple[str, ...]:
+def _whole(passages: Sequence[Passage], number: int, place: int) -> Sentence:
     """A unit, and the one before it where it opens with a word that points back."""
-    text = units[place][0]
-    if place and _POINTS_BACK.match(text) and _sensible(units[place - 1][0]):
-        return (units[place - 1][0], text)
-    return (text,)
+    units = passages[number - 1].units
+    told = quoted(units[place][0], passages, number)
+    if place and _POINTS_BACK.match(told.text) and _sensible(units[place - 1][0]):
+        before = quoted(units[place - 1][0], passages, number)
+        return replace(told, text=f"{before.text} {told.text}")
+    return told
 
 
 def _legible(unit: str, passage: Passage) -> str:

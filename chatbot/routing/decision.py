@@ -161,14 +161,16 @@ class Decision:
             )
         same = {(d.action, d.template, d.slot) for d, _ in top}
         if len(same) == 1 and confidence >= self.clarify:
-            return self.outcome.declared(
+            shared = self.outcome.declared(
                 self.first, "unsure, but the likely intents share this route"
             )
+            return replace(shared, sure=False)
         rival = top[1][1] if len(top) > 1 else 0.0
         if confidence >= self.clarify and rival < RIVAL * confidence:
-            return self.outcome.declared(
+            alone = self.outcome.declared(
                 self.first, f"{self.first.intent} with confidence {confidence:.2f}, without a rival"
             )
+            return replace(alone, sure=False)
         if self._articles_may_hold(top):
             why = f"unsure ({confidence:.2f}), but asked as a question"
             return self.outcome.articles_first(

@@ -39,6 +39,15 @@ _SECRETS: Final = (
         r"\W{0,4}(?:is\s|=\s?|:\s?)?[\"']?([A-Za-z0-9_./+=-]{12,300})",
         re.I,
     ),
+    re.compile(  # "our token is 9f8b…": nothing that one types has so many letters and digits
+        r"\b(?:tokens?|secret|(?:private|signing|webhook|licen[cs]e|test|live|shop|store) key|schlüssel)\b"
+        rf"(?:\s?(?:{_IS}|–|-|,)){{0,2}}\s?[\"'“‘`]?"
+        r"((?=[\w./+=-]{0,300}\d)(?=[\w./+=-]{0,300}[^\W\d_])[\w/+=-][\w./+=-]{14,299}[\w/+=-])",
+        re.I,
+    ),
+    re.compile(
+        r"(?<![\w-])(?=[0-9a-f]{0,63}\d)(?=[0-9a-f]{0,63}[a-f])(?:[0-9a-f]{64}|[0-9a-f]{40}|[0-9a-f]{32})(?![\w-])"
+    ),
     re.compile(
         rf"\b(?:{_HIDES}|passphrase|passcode|pass word)\b{_OF_A_SITE}"
         rf"(?:\s?{_IS}){{1,2}}\s(?:still |now |always )?[\"'“‘]?"
@@ -46,7 +55,7 @@ _SECRETS: Final = (
         re.I,
     ),
     re.compile(
-        rf"\b(?:{_HIDES}|pw|pass)\s{{0,2}}[:=]\s{{0,2}}[\"'“‘]?"
+        rf"\b(?:{_HIDES}|pw|pass)(?:\s{{0,2}}[:=]|\s[–—-]\s)\s{{0,2}}[\"'“‘]?"
         r"([^\s\"'”’]{4,64}?)(?=[.,;]?(?:[\s\"'”’]|$))",
         re.I,
     ),

@@ -41,6 +41,8 @@ PHONE_DIGITS: Final = 6  # fewer are an extension or a part of another number
 _JOINT: Final = re.compile(r"[\s,;/\-–]{1,4}")  # no full stop: a greeting may follow
 _PARTS: Final = frozenset({"address", "postcode", "place"})
 _WORD: Final = re.compile(r"\w+")
+_OTHER_SCRIPT: Final = re.compile(r"[^\W\d_\u0000-\u052f\u1e00-\u1fff]")
+"""A letter that is not Latin, Greek or Cyrillic: the encoder knows no word of such scripts."""
 _EDGE: Final = " \t\r\n,;:.-–'\"()"
 
 
@@ -105,6 +107,8 @@ class PersonalTagger:
             return False
         words = _WORD.findall(entity.text.casefold())
         if words and self._own.issuperset(words):
+            return False
+        if _OTHER_SCRIPT.search(entity.text):
             return False
         digits = sum(c.isdigit() for c in entity.text)
         return entity.label != "phone" or digits >= PHONE_DIGITS

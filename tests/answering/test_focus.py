@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chatbot.answering.focus import MAX_UNITS, MAX_WORDS, focused
 from chatbot.types import Passage
 
@@ -36,3 +38,12 @@ def test_long_units_end_the_choice_but_one_is_always_shown() -> None:
 def test_passages_that_nobody_judged_stay_as_they_are() -> None:
     plain = Passage("a", "0" * 12, "a#0", "A", "", "", "Some text. More.", 0.5)
     assert focused([plain]) == ((plain,), (plain,))
+
+
+def test_the_best_unit_of_each_question_is_shown_before_likelier_ones() -> None:
+    likely = [(f"Price {n}.", 0.9 - n / 100) for n in range(MAX_UNITS + 1)]
+    one = replace(passage("a", *likely, ("Days.", 0.2)), leads=((0, 0), (1, MAX_UNITS + 1)))
+    _, shown = focused([one])
+    lines = shown[0].text.split("\n")
+    assert len(lines) == MAX_UNITS
+    assert {lines[0], lines[-1]} == {"Price 0.", "Days."}

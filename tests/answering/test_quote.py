@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
 from chatbot.types import Passage, Sentence, SentenceKind
 from tests.support.desk import WordEncoder
@@ -35,11 +37,16 @@ def test_a_second_unit_is_quoted_where_it_is_nearly_as_likely():
     assert len(quoted(passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.2)))) == 1
 
 
+def test_of_several_questions_the_best_unit_of_each_is_quoted():
+    two = replace(passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.1)), leads=((1, 0), (0, 1)))
+    assert [text.split(" –")[0] for text in quoted(two)] == ["Country Spain", "Country Germany"]
+
+
 def test_a_unit_that_points_back_brings_the_one_before_it():
     text = "Gas cannot be sent by air. However, it can be collected in every store."
     first, second = text.split(". ")
     found = quoted(passage(text, (f"{first}.", 0.1), (second, 0.9)))
-    assert found == [f"{first}.", second]
+    assert found == [f"{first}. {second}"]
 
 
 def test_what_was_said_is_not_said_again():

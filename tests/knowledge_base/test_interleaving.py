@@ -1,6 +1,8 @@
 from __future__ import annotations
 
-from knowledge_base.interleaving import best_of
+from dataclasses import replace
+
+from knowledge_base.interleaving import LEADS_FROM, best_of, leading
 from knowledge_base.passage import Passage
 
 
@@ -28,3 +30,14 @@ def test_a_passage_that_one_query_found_too_late_to_be_judged_keeps_the_others_u
 
 def test_a_passage_that_no_query_had_judged_has_no_units() -> None:
     assert best_of([found(0.4), found(0.6)]).units == ()
+
+
+def test_of_several_questions_the_best_unit_of_each_leads() -> None:
+    kept = [found(0.9, ("Prices.", 0.9), ("Days.", 0.8)), replace(found(0.5), chunk="b#0")]
+    asked = [
+        [found(0.9, ("Prices.", 0.9), ("Days.", 0.1))],
+        [found(0.4, ("Prices.", 0.2), ("Days.", 0.8))],
+        [found(0.1, ("Prices.", LEADS_FROM / 2), ("Days.", 0.0))],
+        [replace(found(0.9, ("Elsewhere.", 0.9)), chunk="c#0")],
+    ]
+    assert [p.leads for p in leading(kept, asked)] == [((0, 0), (1, 1)), ()]

@@ -53,6 +53,22 @@ def test_a_double_question_is_also_searched_for_part_by_part():
 
 
 @pytest.mark.parametrize(
+    ("asked", "last"),
+    [
+        ("What's the price for a week, and what does a night more cost?", "what does a night more"),
+        ("Boots from Cork. To which town do they go, and is there a form?", "is there a form"),
+        ("When do you look for it, and if it's gone can I have the money?", "if it's gone can I"),
+        ("Swiss customer here: can I swap boots, or what would a return cost?", "what would a"),
+        ("Can I cancel it? And once that's done, how long do you take?", "And once that's done"),
+        ("Is delivery free, and is the label free too?", "is the label free too"),
+    ],
+)
+def test_the_parts_of_a_question_may_have_an_opening_of_their_own(asked, last):
+    *_, part = search_queries([], asked)
+    assert part.split("\n")[-1].startswith(last)
+
+
+@pytest.mark.parametrize(
     "question",
     [
         "Can I return boots and jackets?",

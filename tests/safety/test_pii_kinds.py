@@ -94,6 +94,10 @@ secret: the PIN on the card is [[4471]]
 secret: le code reçu par SMS est [[482913]]
 secret: Bestätigungscode: [[118822]]
 secret: login: mkeller / [[Sommer2031!]]
+secret: Password – [[Winter4031!]]
+secret: our api token is [[a8f5f167f44f4964e6c998dee827110c]]
+secret: secret: [[9f8b7c6d5e4f3a2b1c0d]]
+secret: [[0cc175b9c0f1b6a831c399e269772661]] is refused, although I copied it
 order_id: what I mean is order [[48213]]
 """
 NONE = """
