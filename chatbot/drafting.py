@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator
 from dataclasses import replace
 
-from chatbot.answering.answerable import answerable
+from chatbot.answering.answerable import answerable, ours
 from chatbot.answering.engine import Doubt
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
@@ -36,6 +36,10 @@ from chatbot.types import (
 ANSWERED_FROM = 0.38
 """Probability of an answer (``answerable``) below which nothing is said. From here on the best unit
 is quoted where the model found none."""
+OURS_FROM = 0.22
+"""Probability that a message is the company's matter (``ours``), below which nothing is said: it
+costs 1% of the dev questions with an answer. Of 130 dev messages about something else 55% are
+answered without it, 8% with it."""
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""
 KEPT = (Verdict.RELEASE, Verdict.HOLD)  # sentences that stay in the draft
@@ -76,6 +80,7 @@ class Drafting:
         self.abstained = self.quoted = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
         self.settling = Claims(desk, query, self.passages, self.best_unit)
+        self.ours = ours(fitting, route.out_of_scope_score, screening.redacted)
         self.odds = answerable(self.passages, None)
         self.opening = ""
 
@@ -85,6 +90,9 @@ class Drafting:
 
     async def run(self) -> Steps:
         if not self._wanted_anyway():
+            if self.ours < OURS_FROM:
+                yield self._nothing()
+                return
             doubt = await self._doubt()
             self.odds = answerable(self.passages, doubt.share if doubt else None)
             self.opening = doubt.otherwise if doubt else ""

@@ -205,6 +205,8 @@ class Route:
     sure: bool = True
     """Whether the router was sure enough to act on: else a fixed reply is given only where no
     article answers."""
+    out_of_scope_score: float = 0.0
+    """From 0 to 1, ``out_of_scope`` from 0.5."""
 
     def as_json(self) -> dict[str, Any]:
         return {
@@ -218,6 +220,7 @@ class Route:
             "urgent": self.urgent,
             "alternatives": [[name, round(score, 4)] for name, score in self.alternatives],
             "sure": self.sure,
+            "out_of_scope_score": round(self.out_of_scope_score, 4),
         }
 
 

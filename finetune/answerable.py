@@ -1,9 +1,9 @@
 """``python -m finetune answerable``: what tells whether an article answers, weighed and measured.
 
 Each question is asked as a turn asks it, up to the point where nothing has been written: what is
-found, and how much the answer model doubts that it can answer from it. Logistic regression on some
-files of questions gives the weights of ``chatbot/answering/answerable.py``; others tell what each
-threshold would cost.
+found, how much the answer model doubts that it can answer from it, and what the router makes of
+the message. Logistic regression on some files of questions gives the weights of
+``chatbot/answering/answerable.py``; others tell what each threshold would cost.
 """
 
 from __future__ import annotations
@@ -11,16 +11,17 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
 
 import typer
 
-from chatbot.answering.answerable import answerable, features, probability
+from chatbot.answering.answerable import answerable, features, matter, ours, probability
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.desk import Desk
-from chatbot.drafting import ANSWERED_FROM
+from chatbot.drafting import ANSWERED_FROM, OURS_FROM
 from chatbot.errors import BadInput
 from chatbot.turn import PASSAGES
 from finetune.turns_eval import Row, read_rows
@@ -30,114 +31,183 @@ ABSTAINED = (0.80, 0.85, 0.90, 0.95)
 """Shares of the questions without an answer, for each of which a threshold is told."""
 LOST = (0.05, 0.07, 0.10)
 """Shares of the questions with an answer that may get none, likewise."""
+OURS_LOST = (0.01, 0.02, 0.03)
+"""The same of those taken for nobody's matter."""
 
 
-async def observe(rows: Sequence[Row], desk: Desk) -> list[tuple[float, ...]]:
-    """For each row with something found: whether it has an answer (1 or 0), its probability as
-    served, then the features. Rows that expect neither an answer nor an abstention are left out."""
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """What a turn knows of a question before anything is written; ``odds`` and ``ours`` are as
+    served, ``features`` and ``matter`` what their weights are for."""
+
+    answers: bool
+    odds: float
+    features: tuple[float, ...]
+    ours: float
+    matter: tuple[float, ...]
+
+
+async def observe(rows: Sequence[Row], desk: Desk) -> list[Seen]:
+    """Of each row for which something is found and judged. Rows that expect neither an answer nor
+    an abstention are left out."""
     seen = []
     for row in rows:
         if row.expect not in ("answer", "abstain"):
             continue
+        screening, route = await desk.understand(row.question, row.history, {})
         history = [(message.role, message.text) for message in row.history]
-        queries = search_queries(history, row.question, desk.encoder)
+        queries = search_queries(history, screening.redacted, desk.encoder)
         found = await desk.retrieve(queries, PASSAGES, ("public",))
         found = found or await desk.retrieve(queries, PASSAGES, ("public",), floor=False)
-        passages, shown = focused(fitted(found, row.question, row.history))
+        fitting = fitted(found, screening.redacted, row.history)
+        passages, shown = focused(fitting)
         scores = sorted((score for p in passages for _, score in p.units), reverse=True)
-        if not scores:
+        about = (fitting, route.out_of_scope_score, screening.redacted)
+        judged = matter(*about)
+        if not scores or judged is None:
             continue
-        doubt = await desk.doubt(row.question, shown, row.history)
+        doubt = await desk.doubt(screening.redacted, shown, row.history)
         share = doubt.share if doubt else None
-        served = answerable(passages, share)
-        seen.append((float(row.expect == "answer"), served, *features(scores, share)))
+        odds = answerable(passages, share)
+        told = features(scores, share)
+        seen.append(Seen(row.expect == "answer", odds, told, ours(*about), judged))
     return seen
 
 
-def weighed(seen: Sequence[Sequence[float]]) -> dict[str, list[float]]:
-    """The weights of both judges and, where the engine doubts at all, of the reranker alone."""
-    from sklearn.linear_model import LogisticRegression
-
-    labels = [one[0] for one in seen]
-    if len(set(labels)) < 2:
+def weighed(seen: Sequence[Seen]) -> dict[str, list[float]]:
+    """The weights of both judges of an answer and, where the engine doubts at all, of the reranker
+    alone."""
+    if len({one.answers for one in seen}) < 2:
         raise BadInput("questions with and without an answer are needed, at least one of each")
     found = {}
     for name, width in (("BOTH", 3), ("ALONE", 2)):
-        if len(seen[0]) < 2 + width:
-            continue
-        model = LogisticRegression(C=1.0, class_weight="balanced").fit(
-            [one[2 : 2 + width] for one in seen], labels
-        )
-        found[name] = [round(float(w), 3) for w in (*model.intercept_, *model.coef_[0])]
+        if len(seen[0].features) >= width:
+            inputs = [one.features[:width] for one in seen]
+            found[name] = _weights(inputs, [one.answers for one in seen])
     return found
 
 
-def costs(seen: Sequence[Sequence[float]]) -> dict[str, Any]:
+def weighed_apart(own: Sequence[Seen], elsewhere: Sequence[Seen]) -> list[float]:
+    """The weights of ``OURS``: of what tells the company's questions, answered by an article or
+    not, from messages about something else."""
+    if not own or not elsewhere:
+        raise BadInput("questions to the company and messages about something else are needed")
+    inputs = [one.matter for one in (*own, *elsewhere)]
+    return _weights(inputs, [True] * len(own) + [False] * len(elsewhere))
+
+
+def _weights(inputs: Sequence[tuple[float, ...]], labels: Sequence[bool]) -> list[float]:
+    from sklearn.linear_model import LogisticRegression
+
+    model = LogisticRegression(C=1.0, class_weight="balanced", max_iter=1000).fit(inputs, labels)
+    return [round(float(w), 3) for w in (*model.intercept_, *model.coef_[0])]
+
+
+def costs(seen: Sequence[Seen]) -> dict[str, Any]:
     """What the threshold in force answers; area under the curve of each judge and of both as
-    served; then two prices of a threshold, where rows of both kinds are there: for
-    shares of the questions without an answer that get none (``abstained``) the share of the others
-    that get none (``lost``), and the other way round."""
+    served; then two prices of a threshold: for shares of the questions without an answer that get
+    none (``abstained``) the share of the others that get none (``lost``), and the other way
+    round."""
     from sklearn.metrics import roc_auc_score
 
-    labels = [one[0] for one in seen]
-    names = ("served", "best", "second", "model")
-    columns = list(zip(*(one[1:] for one in seen), strict=True))
-    without = sorted(one[1] for one in seen if not one[0])
-    answers = sorted(one[1] for one in seen if one[0])
+    labels = [one.answers for one in seen]
+    without = sorted(one.odds for one in seen if not one.answers)
+    answers = sorted(one.odds for one in seen if one.answers)
     found: dict[str, Any] = {
         "n": len(seen),
         f"answered from {ANSWERED_FROM}": {
-            "of those with an answer": _share_from(answers),
-            "of those without": _share_from(without),
+            "of those with an answer": _share_from(answers, ANSWERED_FROM),
+            "of those without": _share_from(without, ANSWERED_FROM),
         },
+        "auc served": round(float(roc_auc_score(labels, [one.odds for one in seen])), 4),
     }
-    if not answers or not without:
-        return found
-    for name, column in zip(names, columns, strict=False):
+    columns = zip(*(one.features for one in seen), strict=True)
+    for name, column in zip(("best", "second", "model"), columns, strict=False):
         found[f"auc {name}"] = round(float(roc_auc_score(labels, column)), 4)
     for share in ABSTAINED:
         threshold = without[min(len(without), round(share * len(without))) - 1]
-        lost = sum(value <= threshold for value in answers) / len(answers)
+        lost = 1 - _share_from(answers, threshold, above=True)
         found[f"abstained {share:g}"] = {"above": round(threshold, 3), "lost": round(lost, 4)}
     for share in LOST:
         threshold = answers[max(0, round(share * len(answers)) - 1)]
-        told = sum(value <= threshold for value in without) / len(without)
+        told = 1 - _share_from(without, threshold, above=True)
         found[f"lost {share:g}"] = {"above": round(threshold, 3), "abstained": round(told, 4)}
     return found
 
 
-def _share_from(odds: Sequence[float]) -> float | None:
-    return round(sum(one >= ANSWERED_FROM for one in odds) / len(odds), 4) if odds else None
+def costs_apart(own: Sequence[Seen], elsewhere: Sequence[Seen]) -> dict[str, Any]:
+    """What both thresholds in force answer of messages about something else; area under the curve;
+    then for shares of the questions with an answer that may be lost what each threshold would
+    leave of such messages."""
+    from sklearn.metrics import roc_auc_score
+
+    labels = [True] * len(own) + [False] * len(elsewhere)
+    area = roc_auc_score(labels, [one.ours for one in (*own, *elsewhere)])
+    answers = sorted(one.ours for one in own if one.answers)
+
+    def answered(threshold: float) -> float:
+        kept = [one.ours >= threshold and one.odds >= ANSWERED_FROM for one in elsewhere]
+        return round(sum(kept) / len(kept), 4)
+
+    found: dict[str, Any] = {
+        "n": len(elsewhere),
+        "auc": round(float(area), 4),
+        "answered by the odds alone": answered(0.0),
+        f"answered from {OURS_FROM}": answered(OURS_FROM),
+        f"lost at {OURS_FROM}": round(1 - _share_from(answers, OURS_FROM), 4),
+    }
+    for share in OURS_LOST:
+        threshold = answers[round(share * len(answers))]
+        found[f"lost {share:g}"] = {"from": round(threshold, 3), "answered": answered(threshold)}
+    return found
+
+
+def _share_from(odds: Sequence[float], threshold: float, *, above: bool = False) -> float:
+    told = [one > threshold if above else one >= threshold for one in odds]
+    return round(sum(told) / len(told), 4)
+
+
+def _anew(seen: Sequence[Seen], weights: Sequence[float]) -> list[Seen]:
+    return [replace(one, ours=probability(weights, one.matter)) for one in seen]
 
 
 def answerable_command(
-    data: Annotated[
-        list[Path], typer.Option(exists=True, help="Questions to weigh by; may be repeated.")
-    ],
-    dev: Annotated[
-        list[Path], typer.Option(exists=True, help="Questions that tell the cost, likewise.")
-    ],
+    data: Annotated[Path, typer.Option(exists=True, help="Questions to weigh by.")],
+    dev: Annotated[Path, typer.Option(exists=True, help="Questions that tell the cost.")],
+    elsewhere: Annotated[
+        Path | None,
+        typer.Option(exists=True, help="Messages about something else, to weigh by."),
+    ] = None,
+    elsewhere_dev: Annotated[
+        Path | None, typer.Option(exists=True, help="Others, that tell the cost.")
+    ] = None,
     data_dir: Annotated[Path | None, typer.Option(help="Data directory of the server.")] = None,
     company: Annotated[Path | None, typer.Option(help="Folder of the company.")] = None,
 ) -> None:
-    """Weigh what tells whether an article answers at all: reranker and answer model."""
+    """Weigh what tells whether an article answers, and whether a message is the company's."""
     from chatbot.loading import load_desk
     from chatbot.settings import load_settings
 
     async def run() -> dict[str, Any]:
         desk = load_desk(load_settings(data_dir=data_dir, company=company))
         try:
-            seen = {path: await observe(read_rows(path), desk) for path in {*data, *dev}}
+            seen = {
+                path: await observe(read_rows(path), desk)
+                for path in dict.fromkeys(filter(None, (data, dev, elsewhere, elsewhere_dev)))
+            }
         finally:
             await desk.close()
-        train = [one for path in data for one in seen[path]]
-        found: dict[str, Any] = {"weights": weighed(train)}
-        weights = found["weights"].get("BOTH")
-        for path in dict.fromkeys((*dev, *data)):
-            found[str(path)] = costs(seen[path])
-            if weights:
-                anew = [(one[0], probability(weights, one[2:]), *one[2:]) for one in seen[path]]
-                found[f"{path}, weighed anew"] = costs(anew)
+        found: dict[str, Any] = {"weights": weighed(seen[data])}
+        found |= {"data": costs(seen[data]), "dev": costs(seen[dev])}
+        if elsewhere is not None:
+            weights = weighed_apart(seen[data], seen[elsewhere])
+            found["weights"]["OURS"] = weights
+            for name, path in (("elsewhere", elsewhere), ("elsewhere dev", elsewhere_dev)):
+                if path is not None:
+                    found[name] = costs_apart(seen[data], seen[path])
+                    found[f"{name}, weighed anew"] = costs_apart(
+                        _anew(seen[data], weights), _anew(seen[path], weights)
+                    )
         return found
 
     print(json.dumps(asyncio.run(run()), indent=1))

@@ -38,10 +38,10 @@ FALSE_ALARMS: Final = {
 }
 """On dev, and of which rows."""
 SUREST: Final = 0.99  # a threshold above it would stand among a few rows at the very top
-PASSAGE_SURE: Final = 0.99
-"""A passage left out is an answer lost: of 1,779 passages of the sample and of thirty invented help
-centres, four honest ones score between 0.87 and 0.987 (how the chat works, how to reach a person).
-Rules find the usual orders whatever the head says."""
+PASSAGE_SURE: Final = 0.995
+"""A passage left out is an answer lost: of 6,645 passages of the sample and of thirty invented help
+centres, five honest ones for customers score between 0.88 and 0.994 (how the chat works, how to
+reach a person). Rules find the usual orders whatever the head says."""
 ATTACKS_FOUND: Final = 0.95
 THREAT_PRECISION: Final = 0.9
 WORDS_SHARE: Final = 0.5

@@ -120,11 +120,13 @@ def _router_rows(folder: Path) -> Iterator[Row]:
 
 
 def _question_rows(folder: Path) -> Iterator[Row]:
-    """Questions about the articles, which a shop's customers ask every day."""
+    """Questions about the articles, which a shop's customers ask every day; and talk."""
     for split in ("train", "dev", "test"):
         for row in _read(folder / f"{split}.jsonl"):
             if row["expect"] in ORDINARY_QUESTIONS:
                 yield Row(row["question"], split, 0, 0, source="question")
+        for row in _read(folder / "elsewhere" / f"{split}.jsonl"):
+            yield Row(row["question"], split, crisis=0, source="talk")
 
 
 def _article_rows(folder: Path) -> Iterator[Row]:

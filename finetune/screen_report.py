@@ -12,7 +12,7 @@ from chatbot.types import Tone
 from finetune.screen_data import ARTICLE, Row
 
 TONES: Final = tuple(Tone)
-ORDINARY: Final = frozenset({"legit", "router", "ordinary", "question"})
+ORDINARY: Final = frozenset({"legit", "router", "ordinary", "question", "talk"})
 HARD: Final = frozenset({"hard_negative", "none"})
 FOR_PASSAGES: Final = frozenset({"passage_injection", "quoted_article", "fake_tool_output"})
 """Kinds of attack that are written into articles."""

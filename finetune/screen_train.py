@@ -146,7 +146,7 @@ def _chosen(row: Row, recipe: Recipe) -> bool:
         return False
     if row.injection is None and row.crisis is None:
         return False
-    plenty = row.source in {*ORDINARY, ARTICLE} - {"question"}
+    plenty = row.source in {*ORDINARY, ARTICLE} - {"question", "talk"}
     return not plenty or bucket(row.text, recipe.ordinary) == 0
 
 

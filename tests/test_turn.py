@@ -215,7 +215,16 @@ async def test_assist_drafts_an_answer_even_to_a_vague_question() -> None:
 
 
 def out_of_scope(_: str) -> Route:
-    return replace(route_to(Action.REFUSE, template="refuse"), out_of_scope=True)
+    refused = route_to(Action.REFUSE, template="refuse")
+    return replace(refused, out_of_scope=True, out_of_scope_score=0.9)
+
+
+async def test_talk_is_not_answered_with_whatever_article_is_nearest() -> None:
+    far = [replace(p, score=0.05) for p in judged(0.02)]
+    engine = ScriptedEngine(f"{PASSAGES[0].text[:-1]} [1].", doubts=0.0)
+    found = await steps(ScriptedDesk(engine, passages=far), "mmm")
+    assert isinstance(found[-1], Replied)
+    assert engine.requests == []
 
 
 async def test_what_looks_like_nobodys_matter_is_answered_where_an_article_surely_does() -> None:
@@ -223,7 +232,7 @@ async def test_what_looks_like_nobodys_matter_is_answered_where_an_article_surel
     for doubt, passages, outcome in (
         (0.01, judged(0.9), Answered),
         (0.95, judged(0.3), Replied),
-        (0.01, judged(0.05), Replied),
+        (0.01, tuple(replace(p, score=0.1) for p in judged(0.05)), Replied),
         (0.01, (), Replied),
     ):
         engine = ScriptedEngine(said_so, doubts=doubt)

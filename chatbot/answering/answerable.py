@@ -1,23 +1,31 @@
-"""How likely it is that what was found holds the answer.
+"""How likely it is that what was found holds the answer, and that a message asks for one.
 
 Two judges that read differently: the reranker sets each unit beside the question by itself, the
 answer model reads the best units together and weighs its abstention. Either alone is often sure of
 a near miss; logistic regression on the sample company's dev questions, which neither has learnt
 from, weighs both (``python -m finetune answerable``, decision 0166).
+
+Both have only ever read questions to a shop. Of "mmm" or "turn off the kitchen lights" the model
+doubts nothing, so whether a message is the shop's matter at all is judged apart, by what the search
+and the router make of it (``ours``).
 """
 
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Sequence
 
 from chatbot.types import Passage
 
-BOTH = (0.467, -0.069, 0.307, 1.283)
+BOTH = (0.393, -0.04, 0.277, 1.25)
 """Constant, then the weights of the logits of the best unit, of the second best, and of an
 answer (the abstention's, negative)."""
-ALONE = (0.822, 0.203, 0.334)
+ALONE = (0.818, 0.209, 0.33)
 """Without the answer model, where its engine cannot tell."""
+OURS = (-1.206, 0.439, 1.47, -0.159, 1.755)
+"""Constant, then the weights of the logits of the best unit, of the best passage's relevance and of
+the router's score for what is out of scope, and of the logarithm of one and the number of words."""
 SURE = 0.9
 """Best unit from which the reranker decides alone. On dev the model doubts there as often where an
 article answers (8 of 42) as where none does (1 of 4)."""
@@ -35,6 +43,25 @@ def answerable(passages: Sequence[Passage], doubt: float | None) -> float:
     seen = features(scores, doubt)
     odds = probability(ALONE if doubt is None else BOTH, seen)
     return max(odds, SURE) if scores[0] >= SURE else odds
+
+
+def ours(passages: Sequence[Passage], out_of_scope: float, question: str) -> float:
+    """Probability that a message is about what the articles are about; ``out_of_scope`` is the
+    router's. Passages that no reranker judged leave that to the router: 1."""
+    seen = matter(passages, out_of_scope, question)
+    return probability(OURS, seen) if seen else 1.0
+
+
+def matter(
+    passages: Sequence[Passage], out_of_scope: float, question: str
+) -> tuple[float, ...] | None:
+    """What ``OURS`` weighs; None where no reranker judged."""
+    best = max((score for p in passages for _, score in p.units), default=None)
+    if best is None:
+        return None
+    relevance = max(passage.score for passage in passages)
+    words = len(re.findall(r"\w+", question))
+    return logit(best), logit(relevance), logit(out_of_scope), math.log1p(words)
 
 
 def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:

@@ -81,6 +81,7 @@ class Outcome:
             intent=self.prediction.intent,
             confidence=self.prediction.confidence,
             out_of_scope=self.prediction.out_of_scope,
+            out_of_scope_score=self.prediction.out_of_scope_score,
             action=action,
             why=why,
             template=template,

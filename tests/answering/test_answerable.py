@@ -1,8 +1,10 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
-from chatbot.answering.answerable import answerable, features, logit
+from chatbot.answering.answerable import answerable, features, logit, ours
 from chatbot.types import Passage
 
 
@@ -39,3 +41,12 @@ def test_certainty_stays_finite(score: float) -> None:
 
 def test_a_single_unit_has_no_second() -> None:
     assert features([0.7], None) == features([0.7, 0.0], None)
+
+
+def test_what_is_found_and_the_router_tell_whether_a_message_is_the_companys() -> None:
+    question = "How long can I return boots?"
+    assert ours(found(0.7), 0.1, question) > 0.9
+    far = [replace(p, score=0.05) for p in found(0.02)]
+    assert ours(far, 0.9, "mmm") < 0.05
+    assert ours(found(0.7), 0.1, question) > ours(found(0.7), 0.9, question)
+    assert ours(found(), 0.9, "mmm") == 1.0  # nobody judged

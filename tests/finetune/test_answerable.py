@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import math
 import random
 from dataclasses import replace
 
@@ -7,12 +8,12 @@ import pytest
 
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.errors import BadInput
-from finetune.answerable import costs, observe, weighed
+from finetune.answerable import Seen, costs, costs_apart, observe, weighed, weighed_apart
 from finetune.turns_eval import Row
 from tests.support.desk import PASSAGES, ScriptedDesk
 
 
-def seen(count: int = 200) -> list[tuple[float, ...]]:
+def seen(count: int = 200) -> list[Seen]:
     """The reranker knows little, the model much."""
     rng = random.Random(5)
     rows = []
@@ -20,8 +21,18 @@ def seen(count: int = 200) -> list[tuple[float, ...]]:
         answer = float(n % 2)
         best, second = rng.gauss(answer * 0.5, 1), rng.gauss(0, 1)
         model = rng.gauss(answer * 3 - 1.5, 1)
-        rows.append((answer, model, best, second, model))
+        about = (best, second, 0.0, 2.0)
+        rows.append(Seen(bool(answer), model, (best, second, model), 0.9, about))
     return rows
+
+
+def elsewhere(count: int = 100) -> list[Seen]:
+    """Nothing found is relevant; the model does not doubt."""
+    rng = random.Random(7)
+    return [
+        Seen(False, 0.9, (-4.0, -5.0, 3.0), 0.1, (rng.gauss(-4, 1), rng.gauss(-4, 1), 1.0, 1.5))
+        for _ in range(count)
+    ]
 
 
 def test_the_judge_that_knows_more_weighs_more() -> None:
@@ -34,7 +45,7 @@ def test_the_judge_that_knows_more_weighs_more() -> None:
 
 
 def test_without_the_models_doubt_only_the_reranker_is_weighed() -> None:
-    assert [*weighed([row[:4] for row in seen()])] == ["ALONE"]
+    assert [*weighed([replace(row, features=row.features[:2]) for row in seen()])] == ["ALONE"]
 
 
 def test_what_a_threshold_costs_is_told_for_each_share() -> None:
@@ -45,9 +56,21 @@ def test_what_a_threshold_costs_is_told_for_each_share() -> None:
     assert lost == sorted(lost)
 
 
+def test_what_is_nobodys_matter_is_told_by_what_was_found() -> None:
+    _, best, relevance, *_ = weighed_apart(seen(), elsewhere())
+    assert best > 0
+    assert relevance > 0
+    found = costs_apart(seen(), elsewhere())
+    assert found["auc"] == 1.0
+    assert found["answered by the odds alone"] == 1.0
+    assert found["lost 0.01"] == {"from": 0.9, "answered": 0.0}
+    with pytest.raises(BadInput, match="something else"):
+        weighed_apart(seen(), [])
+
+
 def test_one_kind_of_question_alone_is_refused() -> None:
     with pytest.raises(BadInput, match="at least one of each"):
-        weighed([row for row in seen() if row[0]])
+        weighed([row for row in seen() if row.answers])
 
 
 async def test_questions_are_asked_as_a_turn_asks_them() -> None:
@@ -58,8 +81,10 @@ async def test_questions_are_asked_as_a_turn_asks_them() -> None:
         (one,) = await observe(rows, desk)
     finally:
         await desk.close()
-    answer, served, best, second, model = one
-    assert answer == 1
-    assert served > 0.9
+    best, second, model = one.features
+    assert one.answers
+    assert one.odds > 0.9
     assert best == second
     assert model > 2
+    assert one.matter[0] == best
+    assert one.matter[-1] == pytest.approx(math.log(3))
