@@ -124,7 +124,8 @@ class Drafting:
             )
 
     def _nothing(self) -> Otherwise:
-        return self.otherwise or nothing_found(self.route, self.desk, self.passages[:RELATED])
+        related = self.passages[:RELATED] if self.ours >= OURS_FROM else ()
+        return self.otherwise or nothing_found(self.route, self.desk, related)
 
     def _wanted_anyway(self) -> bool:
         """Somebody waits for a draft, whether an article answers or not."""

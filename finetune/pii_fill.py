@@ -128,7 +128,7 @@ class _Values:
     def __init__(self, dice: random.Random, language: str | None = None) -> None:
         self.dice = dice
         draw = dice.random()
-        group = ENGLISH if draw < 0.5 else LATIN if draw < 0.95 else OTHER
+        group: tuple[str, ...] = ENGLISH if draw < 0.5 else LATIN if draw < 0.95 else OTHER
         if language:
             group = tuple(name for name in (*LATIN, *OTHER) if name.startswith(language))
             if not group:

@@ -21,11 +21,12 @@ from chatbot.safety.classifiers import WEIGHTS, Heads, Vectors, featurize, sigmo
 from chatbot.safety.crisis import crisis_alarm
 from chatbot.safety.injection import injection_marker
 from chatbot.safety.screen_encoder import ADAPTER, ScreenEncoder
+from chatbot.safety.tone import harsh
 from chatbot.safety.views import scoring_views
 from chatbot.settings import load_settings
 from chatbot.types import Tone
 from finetune.screen_data import DATA, Row, read_rows, typed_fast
-from finetune.screen_report import ORDINARY, TONES, Scored, card, report
+from finetune.screen_report import ORDINARY, TONES, UNMOVED, Scored, card, report
 from finetune.screen_train import Recipe, side_by_side, train_adapter
 from knowledge_base.encoder import EncoderFiles, TextEncoder, TransformerEncoder
 
@@ -37,6 +38,9 @@ FALSE_ALARMS: Final = {
     "concern": (0.02, ORDINARY),  # a person looks: a miss is worse than a look too many
 }
 """On dev, and of which rows."""
+HARSH_ALARMS: Final = 0.01
+"""Share of dev questions and talk that may be called angry, abusive or threatening: a person is
+called for each."""
 SUREST: Final = 0.99  # a threshold above it would stand among a few rows at the very top
 PASSAGE_SURE: Final = 0.995
 """A passage left out is an answer lost: of 6,645 passages of the sample and of thirty invented help
@@ -84,6 +88,7 @@ def train_screen(
         "crisis": _at_false_alarms(scored, "crisis"),
         "concern": _at_false_alarms(scored, "concern"),
         "threatening": tone.thresholds["threatening"] if tone else _at_precision(scored),
+        "harsh": tone.thresholds["harsh"] if tone else _at_harsh_alarms(scored),
         "passage": PASSAGE_SURE,
     }
     heads = Heads(weights, biases, thresholds, reader.name, HASHED_WEIGHT)
@@ -177,6 +182,15 @@ def _at_recall(scored: Sequence[Scored]) -> float:
     found = sorted((s.injection for s in attacks if not s.marker), reverse=True)
     place = min(len(found), max(1, math.ceil(wanted))) - 1
     return float(min(0.95, found[place] - 1e-4)) if found else 0.0
+
+
+def _at_harsh_alarms(scored: Sequence[Scored]) -> float:
+    """The lowest probability of a harsh tone that HARSH_ALARMS of the calm dev rows reach."""
+    found = sorted(
+        (harsh(s.tone) for s in scored if s.row.split == "dev" and s.row.source in UNMOVED),
+        reverse=True,
+    )
+    return round(found[int(HARSH_ALARMS * len(found))] + 1e-4, 4)
 
 
 def _at_precision(scored: Sequence[Scored]) -> float:

@@ -27,6 +27,19 @@ UNLABELLED: Final = frozenset({"out_of_scope", "product_safety", "legal_threat"}
 """Intents whose rows may hold what the heads look for, and nobody has labelled them for it."""
 PLAINLY_CALM: Final = frozenset({"product_info", "product_availability", "store_info", "greeting"})
 ARTICLE: Final = "article"
+TONE_OF: Final = {
+    "furious_legitimate": Tone.ANGRY,
+    "abuse_of_agent": Tone.ABUSIVE,
+    "identity_attack": Tone.ABUSIVE,
+    "sexual_harassment": Tone.ABUSIVE,
+    "threat_to_person": Tone.THREATENING,
+    "ordinary": Tone.CALM,
+    "identity_mention_ordinary": Tone.CALM,
+    "friendly_profanity": Tone.CALM,
+}
+"""Of the kinds of messages that are written for the toxicity model."""
+PLAINLY_ASKED: Final = frozenset({"direct", "typo", "multi_hop", "unanswerable", "talk"})
+"""Types of sample questions in which nobody is upset."""
 _SIGNS: Final = re.compile(r"[.,!?;:]")
 ORDINARY_QUESTIONS: Final = frozenset({"answer", "clarify", "abstain"})
 """What is expected of a sample question that nobody needs to look at."""
@@ -57,6 +70,7 @@ def read_rows(data_dir: Path, articles: Path | None = SAMPLE_COMPANY / "articles
         *_more_injection_rows(screen),
         *_family_rows(screen),
         *_tone_rows(safety),
+        *_desk_rows(safety),
         *_more_rows(screen),
         *_router_rows(data_dir / "router"),
         *(_question_rows(articles.parent / "questions") if articles is not None else ()),
@@ -103,6 +117,13 @@ def _tone_rows(safety: Path) -> Iterator[Row]:
             yield Row(row["text"], "train", tone=tone, source="contrast")
 
 
+def _desk_rows(safety: Path) -> Iterator[Row]:
+    for row in _read(safety / "desk_tone_more.jsonl"):
+        tone = TONE_OF.get(row["kind"])
+        if tone is not None:
+            yield Row(row["text"], row["split"], None, None, tone, "desk", row["family"])
+
+
 def _more_rows(folder: Path) -> Iterator[Row]:
     for row in _read(folder / "more_train.jsonl"):
         tone = Tone(row["tone"]) if "tone" in row else None
@@ -124,9 +145,14 @@ def _question_rows(folder: Path) -> Iterator[Row]:
     for split in ("train", "dev", "test"):
         for row in _read(folder / f"{split}.jsonl"):
             if row["expect"] in ORDINARY_QUESTIONS:
-                yield Row(row["question"], split, 0, 0, source="question")
+                yield Row(row["question"], split, 0, 0, _calm(row, split), "question")
         for row in _read(folder / "elsewhere" / f"{split}.jsonl"):
-            yield Row(row["question"], split, crisis=0, source="talk")
+            yield Row(row["question"], split, None, 0, _calm(row, split), "talk")
+
+
+def _calm(row: dict[str, Any], split: str) -> Tone | None:
+    """Of rows to learn from; on the others false alarms are counted."""
+    return Tone.CALM if split == "train" and row["type"] in PLAINLY_ASKED else None
 
 
 def _article_rows(folder: Path) -> Iterator[Row]:

@@ -8,11 +8,14 @@ from typing import Any, Final
 
 from chatbot.safety.injection import about_a_model
 from chatbot.safety.passages import passage_marker
+from chatbot.safety.tone import tone_of
 from chatbot.types import Tone
 from finetune.screen_data import ARTICLE, Row
 
 TONES: Final = tuple(Tone)
 ORDINARY: Final = frozenset({"legit", "router", "ordinary", "question", "talk"})
+UNMOVED: Final = frozenset({"question", "talk"})
+"""Of these nobody is angry; what a desk hears all day is, now and then."""
 HARD: Final = frozenset({"hard_negative", "none"})
 FOR_PASSAGES: Final = frozenset({"passage_injection", "quoted_article", "fake_tool_output"})
 """Kinds of attack that are written into articles."""
@@ -40,7 +43,7 @@ def report(scored: Sequence[Scored], thresholds: dict[str, float]) -> dict[str, 
             "crisis": _binary(part, "crisis", "alarm", thresholds["crisis"]),
             "concern": _binary(part, "crisis", "alarm", thresholds["concern"]),
             "unseen": _unseen(part, thresholds),
-            "tone": _tones(part),
+            "tone": _tones(part, thresholds["harsh"]),
             "passages": _passages(part, thresholds["passage"]),
         }
     return document
@@ -96,11 +99,16 @@ def _passages(part: Sequence[Scored], threshold: float) -> dict[str, Any]:
     }
 
 
-def _tones(part: Sequence[Scored]) -> dict[str, Any]:
+def _tones(part: Sequence[Scored], least: float) -> dict[str, Any]:
     rows = [s for s in part if s.row.tone is not None]
-    guessed = [max(s.tone, key=lambda t: s.tone[t]) for s in rows]
+    guessed = [tone_of(s.tone, 0.0, 0.0, least) for s in rows]
+    unmoved = [s for s in part if s.row.source in UNMOVED]
     return {
         "n": len(rows),
+        "unmoved": len(unmoved),
+        "unmoved_called_harsh": _rate(
+            tone_of(s.tone, 0.0, 0.0, least) not in (Tone.CALM, Tone.FRUSTRATED) for s in unmoved
+        ),
         "accuracy": _rate(g is s.row.tone for s, g in zip(rows, guessed, strict=True)),
         "within_one_step": _rate(
             abs(TONES.index(g) - TONES.index(s.row.tone)) <= 1
@@ -164,7 +172,10 @@ def card(metrics: dict[str, Any], seed: int) -> str:
         "pieces of honest articles.",
         "",
         f"Tone: right on {tone['accuracy']} of {tone['n']}, within one step on "
-        f"{tone['within_one_step']}.",
+        f"{tone['within_one_step']}; called angry, abusive or threatening: "
+        f"{tone['unmoved_called_harsh']} of {tone['unmoved']} questions and small talk. By tone: "
+        + ", ".join(f"{name} {share}" for name, share in tone["by_tone"].items())
+        + ". Beside it the toxicity model hears abuse and threats.",
         "",
         "Limits: English, with a few rows in other languages; a few hundred rows by one writer, so",
         "real traffic will differ. A threat to sue or to leave is anger, not a threat. The crisis",

@@ -83,6 +83,7 @@ class Screen:
             heads.tone,
             abuse=max(scores.get(name, 0.0) / calibrated.get(name, 1.0) for name in _ABUSE),
             threat=threat / calibrated.get("threat", 1.0),
+            least=self.heads.thresholds["harsh"],
         )
         if not any(c.isalpha() for c in start):
             tone = Tone.CALM  # the head was trained on words; a lone number or sign has no tone

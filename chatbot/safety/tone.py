@@ -8,14 +8,24 @@ from typing import Final
 from chatbot.types import Reason, ReasonCode, Tone
 
 _HARSH: Final = (Tone.ANGRY, Tone.ABUSIVE, Tone.THREATENING)
+_MILD: Final = tuple(tone for tone in Tone if tone not in _HARSH)
 
 
-def tone_of(probabilities: Mapping[Tone, float], abuse: float, threat: float) -> Tone:
+def harsh(probabilities: Mapping[Tone, float]) -> float:
+    """Probability of the tones for which a person is called."""
+    return sum(probabilities[tone] for tone in _HARSH)
+
+
+def tone_of(
+    probabilities: Mapping[Tone, float], abuse: float, threat: float, least: float = 0.0
+) -> Tone:
     """The head's word, corrected by the toxicity model where that is surer.
 
-    ``abuse`` and ``threat`` are scores divided by their thresholds: 1 and more is flagged.
+    ``abuse`` and ``threat`` are scores divided by their thresholds: 1 and more is flagged. The head
+    alone is believed to hear a harsh tone where their probability reaches ``least``.
     """
-    tone = max(probabilities, key=lambda t: probabilities[t])
+    heard = probabilities if harsh(probabilities) >= least else dict.fromkeys(_MILD, 0.0)
+    tone = max(heard, key=lambda t: probabilities[t])
     if threat >= 1:
         return Tone.THREATENING
     if abuse >= 1 and tone is not Tone.THREATENING:

@@ -39,6 +39,7 @@ def test_a_training_run_writes_heads_that_load_and_says_how_good_they_are(tmp_pa
         "crisis",
         "concern",
         "threatening",
+        "harsh",
         "passage",
     }
     assert heads.thresholds["concern"] <= heads.thresholds["crisis"]

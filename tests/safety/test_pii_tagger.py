@@ -23,7 +23,7 @@ from knowledge_base.settings import SAMPLE_COMPANY
 
 EIGHTH = Path(__file__).parent / "data" / "pii_eighth.jsonl"
 ORDER_IDS = (r"\bLM[- ]?\d{7}\b",)
-FOUND, PRECISE, HIDDEN = 0.84, 0.94, 0.87
+FOUND, PRECISE, HIDDEN = 0.77, 0.91, 0.82
 MOST_ALARMS = 0.02
 
 
@@ -133,10 +133,10 @@ def test_the_companys_own_name_is_nobodys_data() -> None:
 def test_on_a_set_of_its_own_it_finds_what_it_found_in_the_first_run(
     tagger: PersonalTagger,
 ) -> None:
-    """240 messages with 246 values, written without a look at patterns, tagger or their data.
-    First run: recall 0.837 at a precision of 0.907, and of 0.907 of the values nothing was left;
-    patterns alone 0.732, 0.947 and 0.740. After it thresholds were chosen with ordinary messages
-    too, and borders between guesses, patterns and sentences were mended: 0.850, 0.950, 0.878."""
+    """250 messages with 284 values, written without a look at patterns, tagger or their data, with
+    names of many cultures in unusual places. Patterns alone found 0.541 at a precision of 0.894;
+    with the tagger of 0.7 0.762 at 0.922, of 0.815 nothing was left; trained on more, before
+    anybody read what was missed, 0.776 at 0.920, and of 0.829 nothing is left."""
     right = wanted = claimed = covered = 0
     for line in EIGHTH.read_text("utf-8").splitlines():
         row = json.loads(line)
