@@ -80,7 +80,8 @@ class Drafting:
         self.abstained = self.quoted = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
         self.settling = Claims(desk, query, self.passages, self.best_unit)
-        self.ours = ours(fitting, route.out_of_scope_score, screening.redacted)
+        about = ours(fitting, route.out_of_scope_score, screening.redacted)
+        self.is_ours = about >= OURS_FROM
         self.odds = answerable(self.passages, None)
         self.opening = ""
 
@@ -90,7 +91,7 @@ class Drafting:
 
     async def run(self) -> Steps:
         if not self._wanted_anyway():
-            if self.ours < OURS_FROM:
+            if not self.is_ours:
                 yield self._nothing()
                 return
             doubt = await self._doubt()
@@ -124,7 +125,7 @@ class Drafting:
             )
 
     def _nothing(self) -> Otherwise:
-        related = self.passages[:RELATED] if self.ours >= OURS_FROM else ()
+        related = self.passages[:RELATED] if self.is_ours else ()
         return self.otherwise or nothing_found(self.route, self.desk, related)
 
     def _wanted_anyway(self) -> bool:

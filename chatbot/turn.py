@@ -61,7 +61,9 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
         if request.always_compose or not judged:
             yield otherwise or nothing_found(route, desk, passages[:RELATED])
             return
-    if not request.always_compose and route.action is Action.ANSWER and otherwise is None:
+    answer = Drafting(request, desk, screening, route, passages, queries[0], otherwise)
+    may_ask_back = route.action is Action.ANSWER and not otherwise and not request.always_compose
+    if may_ask_back and answer.is_ours:
         meant = rivals(screening.redacted, request.history, passages)
         if meant:
             labels = {"first": f"“{meant[0]}”", "second": f"“{meant[1]}”"}
@@ -69,7 +71,6 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
             yield Replied(text, passages[:RELATED])
             return
 
-    answer = Drafting(request, desk, screening, route, passages, queries[0], otherwise)
     async for step in answer.run():
         yield step
 

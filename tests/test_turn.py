@@ -206,6 +206,11 @@ async def test_a_question_that_could_mean_several_articles_is_asked_back_once() 
     history = (HistoryMessage("customer", "how much does it cost?"),)
     again = await steps(ScriptedDesk(passages=near), "how much does it cost?", history=history)
     assert not isinstance(again[-1], Replied)
+    far = [replace(p, score=0.05, units=((p.text, 0.02),)) for p in near]
+    (*_, talk) = await steps(ScriptedDesk(passages=far), "how much hm")
+    assert isinstance(talk, Replied)
+    assert talk.released.provenance["id"] == "abstain"
+    assert talk.related == ()
 
 
 async def test_assist_drafts_an_answer_even_to_a_vague_question() -> None:
