@@ -44,8 +44,8 @@ called for each."""
 SUREST: Final = 0.99  # a threshold above it would stand among a few rows at the very top
 PASSAGE_SURE: Final = 0.995
 """A passage left out is an answer lost: of 6,645 passages of the sample and of thirty invented help
-centres, five honest ones for customers score between 0.88 and 0.994 (how the chat works, how to
-reach a person). Rules find the usual orders whatever the head says."""
+centres, five honest ones for customers score between 0.7 and 0.994 over three trainings (how the
+chat works, how to reach a person). Rules find the usual orders whatever the head says."""
 ATTACKS_FOUND: Final = 0.95
 THREAT_PRECISION: Final = 0.9
 WORDS_SHARE: Final = 0.5

@@ -31,7 +31,7 @@ _GREETING = re.compile(
 )
 
 _ASKS = (
-    r"(?:(?:and |or |but |also |then )*(?:by|from|to|until|after|in|at|on|for|since|with) )?"
+    r"(?:(?:and |or |but |also |then ){0,2}(?:by|from|to|until|after|in|at|on|for|since|with) )?"
     r"(?:what|how|when|where|who|whom|which|why|can|could|do|does|did|is|are|am|was|will|would|may"
     r"|must|should|have|has)(?:'s|'re|'d|'ll|n't)?\b"
 )

@@ -12,6 +12,7 @@ from collections import defaultdict
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from difflib import SequenceMatcher
+from itertools import islice
 
 _SMALL = "one two three four five six seven eight nine ten eleven twelve".split()  # noqa: SIM905
 _VALUES = {word: float(n) for n, word in enumerate(_SMALL, start=1)}
@@ -39,6 +40,7 @@ _MEASURES = frozenset(
     )
 )
 _NEAR = 3  # words to either side of a number that may say what it measures
+_MOST = 8  # numbers of a question that are looked at
 _ALIKE = 0.8  # of the letters of two names: "hipps" are "hips"
 
 
@@ -70,7 +72,7 @@ def outside(units: Sequence[str], question: str) -> frozenset[int]:
 
 def _numbers(question: str) -> Iterator[tuple[float, list[str]]]:
     """Each number with the words about it."""
-    for match in _ASKED.finditer(question):
+    for match in islice(_ASKED.finditer(question), _MOST):
         before = [*_names(question[: match.start()])][-_NEAR:]
         after = [*_names(question[match.end() :])][:_NEAR]
         yield _value(match[1]), [*before, *after]

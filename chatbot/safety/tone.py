@@ -24,7 +24,7 @@ def tone_of(
     ``abuse`` and ``threat`` are scores divided by their thresholds: 1 and more is flagged. The head
     alone is believed to hear a harsh tone where their probability reaches ``least``.
     """
-    heard = probabilities if harsh(probabilities) >= least else dict.fromkeys(_MILD, 0.0)
+    heard = tuple(probabilities) if harsh(probabilities) >= least else _MILD
     tone = max(heard, key=lambda t: probabilities[t])
     if threat >= 1:
         return Tone.THREATENING
