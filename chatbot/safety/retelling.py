@@ -42,6 +42,7 @@ _STATEMENTS = re.compile(
 _BEGINS = re.compile(r"(?:[.!?:;]|\d[.)])\s+|\n")  # behind it a sentence, step or cell begins
 _FINITE = frozenset(("is", "are", "was", "were", "be", "can", "will", "must", "may", "has", "have"))
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
+_RANGE = re.compile(rf"({_FIGURE.pattern}) ?(?:to|–|-) ?[£€$]?({_FIGURE.pattern})")
 _NAME = re.compile(r"\b[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d{1,3}\b))*")
 _ROW = re.compile(r"^[^:]{1,80}: ")  # what one row of a table says, another does not
 _FEWEST_WORDS = 4  # of a statement that is looked at by itself
@@ -111,9 +112,11 @@ def _copied(claim: str, unit: str) -> bool:
 def _aligned(claim: str, unit: str, place: str) -> bool:
     """Of a piece that says several things of several names or numbers, each statement of the
     claim keeps to one: "Circle costs £39" is not in "Circle costs £15, and Circle Plus £39"."""
+    if _ROW.match(unit):
+        return _in_named_cells(claim, unit, place)
     statements = _statements(unit)
     several = len(_names(unit)) > 1 or len(_figures(unit)) > 1
-    if _ROW.match(unit) or len(statements) < 2 or not several:
+    if len(statements) < 2 or not several:
         return True
     words = {word for name in _names(unit) for word in name.split()}
     linking = _verbs(unit) & _LINKING
@@ -135,6 +138,31 @@ def _aligned(claim: str, unit: str, place: str) -> bool:
         )
 
     return all(any(fits(part, own) for own in statements) for part in _statements(claim))
+
+
+def _in_named_cells(claim: str, row: str, place: str) -> bool:
+    """Of a table's row the numbers of a statement stand in the cells whose columns it names, or in
+    one cell if it names none; and a range keeps both its ends: "a size L chest takes 93 cm" is not
+    in "Size L: Chest 102 to 107; Waist 88 to 93"."""
+    label, _, rest = row.partition(":")
+    cells = [cell.strip() for cell in rest.split(";")]
+    names = [_tokens(_FIGURE.sub(" ", cell)).keys() for cell in cells]
+    shared = {word for word, times in Counter(w for n in names for w in n).items() if times > 1}
+    about = _figures(f"{label} {place}")
+    for part in _statements(claim):
+        said = _tokens(part).keys()
+        named = [c for c, words in zip(cells, names, strict=True) if (words - shared) & said]
+        figures = _figures(part) - about
+        whole = [_figures(cell) for cell in named or cells if not _halved(cell, figures)]
+        held = [set().union(*whole)] if named else whole
+        if figures and not any(figures <= cell for cell in held):
+            return False
+    return True
+
+
+def _halved(cell: str, figures: set[str]) -> bool:
+    """Whether of a range in ``cell`` one end is among ``figures``."""
+    return any(len(figures & {low, high}) == 1 for low, high in _RANGE.findall(cell))
 
 
 def _figures(text: str) -> set[str]:

@@ -135,3 +135,33 @@ def test_the_reranker_judged_pieces_are_taken_where_there_are_any() -> None:
     found = retold("Do not use a dishwasher.", [judged])
     assert found is not None
     assert (found.passage, found.score) == (1, 0.7)
+
+
+SIZES = "Size L: Chest (cm) 102 to 107; Waist (cm) 88 to 93; Arm (cm) 84"
+POSTAGE = "Address Germany: Standard €4.95; Free standard from €80; Express €11.95"
+RENTAL = "Tent Tarn 2: Sleeps 2; 3 nights £36 / €42; 7 nights £63 / €74; Extra night £9 / €11"
+
+
+@pytest.mark.parametrize(
+    ("claim", "row", "right"),
+    [
+        ("A size L chest takes 93 cm.", SIZES, False),
+        ("Size L is for a chest of 107 cm.", SIZES, False),
+        ("Size L has a chest of 102 to 107 cm and a waist of 88 to 93 cm.", SIZES, True),
+        ("Size L has an arm of 84 cm.", SIZES, True),
+        ("Express delivery to Germany costs €11.95.", POSTAGE, True),
+        ("Express delivery to Germany costs €4.95.", POSTAGE, False),
+        ("Standard delivery to Germany costs €4.95, and express €11.95.", POSTAGE, True),
+        ("The Tarn 2 for 3 nights costs £36 or €42.", RENTAL, True),
+        ("The Tarn 2 for 7 nights costs £36.", RENTAL, False),
+    ],
+)
+def test_of_a_tables_row_each_number_keeps_to_its_column(claim: str, row: str, right: bool) -> None:
+    other = (
+        row.replace("Germany", "Spain").replace("Tarn 2", "Corrie 4").replace("Size L", "Size M")
+    )
+    units = ((row, 0.9), (other, 0.1))
+    text = f"{row}\n{other}"
+    passage = Passage("a", "0" * 12, "a#0", "Delivery and rental", "", "", text, 0.9, units=units)
+    found = retold(claim, [passage])
+    assert (found is not None and found.faithful) == right
