@@ -56,13 +56,14 @@ def outside(units: Sequence[str], question: str) -> frozenset[int]:
     """Places of the table rows among ``units`` that have another range than the one into which a
     number of ``question`` falls. Empty where no row holds it."""
     found: set[int] = set()
-    if not any(":" in unit for unit in units):
-        return frozenset()
-    for value, names in _numbers(question):
+    numbers = [*_numbers(question)]
+    held = [
+        (place, one) for place, unit in enumerate(units if numbers else ()) for one in _row(unit)
+    ]
+    for value, names in numbers:
         columns: dict[frozenset[str], list[tuple[int, bool]]] = defaultdict(list)
-        for place, unit in enumerate(units):
-            for one in _row(unit):
-                columns[one.names].append((place, one.low <= value <= one.high))
+        for place, one in held:
+            columns[one.names].append((place, one.low <= value <= one.high))
         about = max(columns, key=lambda column: _shared(column, names), default=frozenset())
         rows = columns[about]
         if _shared(about, names) and any(inside for _, inside in rows):
