@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.citations import with_marks
 from chatbot.answering.composer import Composer
-from chatbot.answering.engine import Doubt, Engine, engine_status
+from chatbot.answering.engine import Engine, engine_status
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.company import Company
@@ -177,10 +177,10 @@ class Desk:
         history: Sequence[HistoryMessage],
         released: Sequence[Sentence],
         conversation: str = "",
-        opening: str = "",
+        answers: bool = False,
     ) -> AsyncGenerator[Sentence, None]:
         prefix = "".join(s.separator + with_marks(s.text, s.cited) for s in released).strip()
-        return self.composer.compose(question, passages, history, prefix, conversation, opening)
+        return self.composer.compose(question, passages, history, prefix, conversation, answers)
 
     async def doubt(
         self,
@@ -188,7 +188,7 @@ class Desk:
         passages: Sequence[Passage],
         history: Sequence[HistoryMessage],
         conversation: str = "",
-    ) -> Doubt | None:
+    ) -> float | None:
         """How likely the answer model is to find no answer in ``passages``; None if unknown."""
         return await self.composer.doubt(question, passages, history, conversation)
 

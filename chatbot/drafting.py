@@ -7,7 +7,6 @@ from collections.abc import AsyncGenerator
 from dataclasses import replace
 
 from chatbot.answering.answerable import answerable, ours
-from chatbot.answering.engine import Doubt
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list
@@ -83,7 +82,7 @@ class Drafting:
         about = ours(fitting, route.out_of_scope_score, screening.redacted)
         self.is_ours = about >= OURS_FROM
         self.odds = answerable(self.passages, None)
-        self.opening = ""
+        self.decided = False
 
     @property
     def held(self) -> bool:
@@ -95,8 +94,8 @@ class Drafting:
                 yield self._nothing()
                 return
             doubt = await self._doubt()
-            self.odds = answerable(self.passages, doubt.share if doubt else None)
-            self.opening = doubt.otherwise if doubt else ""
+            self.odds = answerable(self.passages, doubt)
+            self.decided = doubt is not None
             if self.odds < ANSWERED_FROM:
                 yield self._nothing()
                 return
@@ -133,7 +132,7 @@ class Drafting:
         waits = self.held and self.otherwise is None
         return bool(waits or self.request.always_compose or self.request.released)
 
-    async def _doubt(self) -> Doubt | None:
+    async def _doubt(self) -> float | None:
         """The answer model's own, asked before it writes: its prompt is then read already."""
         try:
             return await self.desk.doubt(
@@ -165,7 +164,7 @@ class Drafting:
                     self.request.history,
                     self.request.released,
                     self.request.conversation,
-                    self.opening,
+                    self.decided,
                 ):
                     await queue.put(replace(sentence, text=without_opening(sentence.text)))
                 await queue.put(None)

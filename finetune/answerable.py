@@ -66,8 +66,7 @@ async def observe(rows: Sequence[Row], desk: Desk) -> list[Seen]:
         judged = matter(*about)
         if not scores or judged is None:
             continue
-        doubt = await desk.doubt(screening.redacted, shown, row.history)
-        share = doubt.share if doubt else None
+        share = await desk.doubt(screening.redacted, shown, row.history)
         odds = answerable(passages, share)
         told = features(scores, share)
         seen.append(Seen(row.expect == "answer", odds, told, ours(*about), judged))

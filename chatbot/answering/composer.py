@@ -8,7 +8,7 @@ from contextlib import aclosing
 from dataclasses import replace
 
 from chatbot.answering.citations import split_marks
-from chatbot.answering.engine import Doubt, Engine, GenerationRequest
+from chatbot.answering.engine import Engine, GenerationRequest
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.prompt import build_segments
 from chatbot.answering.sentences import SentenceStream, split_sentences
@@ -47,7 +47,7 @@ class Composer:
         history: Sequence[HistoryMessage] = (),
         released_prefix: str = "",
         conversation: str = "",
-        opening: str = "",
+        answers: bool = False,
     ) -> AsyncGenerator[Sentence, None]:
         """Sentences after ``released_prefix``, each as soon as it is surely finished.
 
@@ -57,7 +57,7 @@ class Composer:
         """
         prefix = released_prefix.rstrip()
         request = replace(
-            self._request(question, passages, history, prefix, conversation), opening=opening
+            self._request(question, passages, history, prefix, conversation), answers=answers
         )
         stream = SentenceStream()
         said = {_key(sentence) for sentence in split_sentences(prefix)}
@@ -84,7 +84,7 @@ class Composer:
         passages: Sequence[Passage],
         history: Sequence[HistoryMessage] = (),
         conversation: str = "",
-    ) -> Doubt | None:
+    ) -> float | None:
         """How likely the model is not to answer; None where its engine cannot tell."""
         return await self.engine.doubt(self._request(question, passages, history, "", conversation))
 

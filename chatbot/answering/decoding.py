@@ -11,6 +11,7 @@ tokens earlier on are proposed and checked in one forward pass
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
@@ -50,8 +51,9 @@ class Decoder:
         max_new_tokens: int,
         temperature: float = 0.0,
         seed: int | None = None,
+        but: int | None = None,
     ) -> Iterator[int]:
-        """New token ids, without the stop token. Raises NotFinite."""
+        """New token ids, without the stop token; the first is not ``but``. Raises NotFinite."""
         import torch
 
         generator = torch.Generator().manual_seed(seed) if seed is not None else None
@@ -61,6 +63,8 @@ class Decoder:
         count = 0
         while count < max_new_tokens:
             logits = self._forward([*pending, *proposed], len(proposed) + 1)
+            if but is not None and count == 0:
+                logits = logits.index_fill(-1, torch.tensor([but], device=logits.device), -math.inf)
             chosen = _choose(logits, temperature, generator)
             accepted = 0
             while accepted < len(proposed) and proposed[accepted] == chosen[accepted]:
@@ -77,12 +81,9 @@ class Decoder:
             room = min(self._lookup, max_new_tokens - count - 1)
             proposed = _continuation(ids, room) if temperature == 0 else []
 
-    def next_share(self, prompt: Sequence[int], token: int) -> tuple[float, int]:
-        """Probability that ``token`` comes next, and the likeliest other one. Raises NotFinite."""
-        shares = self._forward(self._shared(list(prompt)), 1)[-1].softmax(-1)
-        share = float(shares[token])
-        shares[token] = 0.0
-        return share, int(shares.argmax())
+    def next_share(self, prompt: Sequence[int], token: int) -> float:
+        """Probability that ``token`` comes next. Raises NotFinite."""
+        return float(self._forward(self._shared(list(prompt)), 1)[-1].softmax(-1)[token])
 
     def _shared(self, ids: list[int]) -> list[int]:
         """Cuts the cache to what ``ids`` share with it; returns what is left to compute."""

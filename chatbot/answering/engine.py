@@ -30,8 +30,9 @@ class GenerationRequest:
     segments: tuple[PromptSegment, ...]
     prefix: str = ""
     """What of the answer is already released; the model continues after it, unchanged."""
-    opening: str = ""
-    """How the answer begins, from ``Doubt.otherwise``; it is streamed like what follows."""
+    answers: bool = False
+    """It must not begin with the abstention: whether there is an answer is decided already, with
+    ``Engine.doubt``."""
     max_new_tokens: int = 160
     temperature: float = 0.0
     """0 is greedy: the same prompt gives the same answer."""
@@ -42,16 +43,6 @@ class GenerationRequest:
     """Whose answer it is, so that an experiment treats a conversation alike throughout."""
     accepted: bool = field(default=False)
     """The customer already has a 202: wait for room instead of raising EngineBusy."""
-
-
-@dataclass(frozen=True, slots=True)
-class Doubt:
-    """How a model would begin its answer."""
-
-    share: float
-    """Probability that it would be with the abstention."""
-    otherwise: str
-    """The likeliest other beginning, a word or a part of one; '' where there is none."""
 
 
 class Engine(Protocol):
@@ -89,8 +80,8 @@ class Engine(Protocol):
         """
         ...
 
-    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, Doubt | None]:
-        """How likely the model is not to answer; None where the engine cannot tell. The answer
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
+        """Probability that the model would abstain; None where the engine cannot tell. The answer
         then costs little more than without: its prompt has been read. Raises what ``stream``
         raises."""
         ...

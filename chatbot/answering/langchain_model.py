@@ -24,7 +24,6 @@ from langchain_core.outputs import ChatGeneration, ChatGenerationChunk, ChatResu
 from pydantic import ConfigDict, SkipValidation
 
 from chatbot.answering.engine import (
-    Doubt,
     Engine,
     EngineBusy,
     EngineFailed,
@@ -122,7 +121,7 @@ class LangChainEngine:
         self.open += 1
         return EngineStream(self._pieces(request), request.deadline_s, self._ended)
 
-    async def doubt(self, request: GenerationRequest) -> Doubt | None:
+    async def doubt(self, request: GenerationRequest) -> float | None:
         return None  # such a model was not trained on the abstention
 
     def _ended(self) -> None:

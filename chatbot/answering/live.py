@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.answering.choice import Chosen, choose_engine
-from chatbot.answering.engine import Doubt, GenerationRequest
+from chatbot.answering.engine import GenerationRequest
 from chatbot.answering.served import resolve_adapter
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
@@ -101,7 +101,7 @@ class LiveEngine:
         with self._lock:  # an engine that is about to go must not get a last request
             return self._chosen.engine.stream(request)
 
-    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, Doubt | None]:
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
         with self._lock:
             return self._chosen.engine.doubt(request)
 

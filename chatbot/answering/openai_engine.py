@@ -14,7 +14,7 @@ from typing import Any
 
 import httpx
 
-from chatbot.answering.engine import Doubt, EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.prompt import PromptSegment
 from chatbot.answering.stream import EngineStream
 from chatbot.errors import SetupError
@@ -91,7 +91,7 @@ class OpenAIEngine:
         self.open += 1
         return EngineStream(self._pieces(request), request.deadline_s, self._ended)
 
-    async def doubt(self, request: GenerationRequest) -> Doubt | None:
+    async def doubt(self, request: GenerationRequest) -> float | None:
         return None  # such a model was not trained on the abstention
 
     def _ended(self) -> None:

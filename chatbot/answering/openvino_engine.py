@@ -25,12 +25,12 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.base_model import prepare_base_model
-from chatbot.answering.engine import Doubt, EngineFailed
+from chatbot.answering.engine import EngineFailed
 from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import model_version, resolve_adapter
-from chatbot.answering.tokens import abstention_token, beginning, load_tokenizer, stop_ids
+from chatbot.answering.tokens import abstention_token, beginnings, load_tokenizer, stop_ids
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
 from chatbot.errors import DeskgateError, SetupError
 from chatbot.settings import Settings
@@ -76,7 +76,7 @@ class OpenVINOEngine(ThreadedEngine):
         self._tokenizer = tokenizer
         self._abstention = abstention_token(tokenizer)
         self._options = options or PipelineOptions()
-        self._start = partial(WorkerProcess, model, stops, self._options)
+        self._start = partial(WorkerProcess, model, stops, beginnings(tokenizer), self._options)
         self._process = self._start()
         self._running: dict[int, _Running] = {}
         self._number = 0
@@ -141,8 +141,7 @@ class OpenVINOEngine(ThreadedEngine):
     def _send(self, job: Job) -> None:
         request = job.request
         try:
-            begun = request.prefix + request.opening
-            ids = encode(self._tokenizer, request.segments, begun)
+            ids = encode(self._tokenizer, request.segments, request.prefix)
         except (ValueError, DeskgateError) as error:
             self._finish(job, error)
             return
@@ -158,11 +157,14 @@ class OpenVINOEngine(ThreadedEngine):
             number = self._number
             self._running[number] = _Running(job, IncrementalText(self._tokenizer))
         try:
-            asked = {"id": number, "ids": ids, "max": room, "seed": seed}
-            wanted = {"temperature": request.temperature}
+            wanted: dict[str, Any] = {"id": number, "ids": ids}
             if job.weighs:
-                wanted = {"weigh": self._abstention}
-            self._process.send(asked | wanted)
+                wanted |= {"weigh": self._abstention}
+            else:
+                wanted |= {"max": room, "temperature": request.temperature, "seed": seed}
+                if request.answers:
+                    wanted |= {"but": self._abstention}
+            self._process.send(wanted)
         except (OSError, ValueError) as error:  # ValueError: its input is closed already
             self._leave(number, error)
 
@@ -201,8 +203,7 @@ class OpenVINOEngine(ThreadedEngine):
         if running is None:
             return  # cancelled a moment ago
         if "share" in event:
-            other = beginning(self._tokenizer, event["other"]) if event["other"] >= 0 else ""
-            running.job.doubt = Doubt(event["share"], other)
+            running.job.doubt = event["share"]
         for token in event.get("tokens", ()):
             if piece := running.text.add(token):
                 running.job.put(piece)

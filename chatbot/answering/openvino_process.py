@@ -29,7 +29,7 @@ class PipelineOptions:
     step_tokens: int = 256
     exact: bool = False
 
-    def as_json(self, stops: Sequence[int]) -> str:
+    def as_json(self, stops: Sequence[int], beginnings: Sequence[int]) -> str:
         properties: dict[str, Any] = {}
         if self.threads:
             properties["INFERENCE_NUM_THREADS"] = self.threads
@@ -38,6 +38,7 @@ class PipelineOptions:
         return json.dumps(
             {
                 "stops": list(stops),
+                "beginnings": list(beginnings),
                 "cache_tokens": self.cache_tokens,
                 "step_tokens": self.step_tokens,
                 "properties": properties,
@@ -46,9 +47,17 @@ class PipelineOptions:
 
 
 class WorkerProcess:
-    """One running worker with its model loaded. Raises SetupError if that does not work."""
+    """One running worker with its model loaded. Raises SetupError if that does not work.
 
-    def __init__(self, model: Path, stops: Sequence[int], options: PipelineOptions) -> None:
+    ``stops`` end an answer; ``beginnings`` are the tokens that one may begin with."""
+
+    def __init__(
+        self,
+        model: Path,
+        stops: Sequence[int],
+        beginnings: Sequence[int],
+        options: PipelineOptions,
+    ) -> None:
         self._sending = threading.Lock()
         self._process = subprocess.Popen(  # noqa: S603  our own module, our own paths
             [
@@ -56,7 +65,7 @@ class WorkerProcess:
                 "-m",
                 "chatbot.answering.openvino_worker",
                 str(model),
-                options.as_json(stops),
+                options.as_json(stops, beginnings),
             ],
             cwd=Path(__file__).parents[2],
             stdin=subprocess.PIPE,

@@ -4,11 +4,14 @@ A process of its own, because ``ContinuousBatchingPipeline.step`` keeps Python's
 while it computes: in the server it would stop the event loop for each prompt. It also gives all
 memory back when it ends, and a crash takes no conversation with it.
 
-One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, or with ``"weigh"`` in
-place of the temperature for how likely that token is to come next; ``{"cancel": id}``; the end of
-the input ends the process. Out: ``{"ready": …}`` once, then ``{"id", "tokens"}``, with ``"end":
-true`` on the last line of a request or ``"error"`` instead; for what was weighed also ``"share"``
-and ``"other"``, the likeliest other token.
+One JSON object a line. In: ``{"id", "ids", "max", "temperature", "seed"}``, with ``"but"`` for a
+token that the answer must not begin with; ``{"id", "ids", "weigh"}`` for how likely that token is
+to come next; ``{"cancel": id}``; the end of the input ends the process. Out: ``{"ready": …}``
+once, then ``{"id", "tokens"}``, with ``"end": true`` on the last line of a request or ``"error"``
+instead, for what was weighed also ``"share"``.
+
+Prompt lookup: answers copy from their passages, so the words that followed the last few tokens
+earlier on are proposed, and checked in one step. One answer alone takes 9 steps instead of 29.
 """
 
 from __future__ import annotations
@@ -21,6 +24,7 @@ import signal
 import sys
 import threading
 from contextlib import suppress
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import IO, Any
 
@@ -41,96 +45,103 @@ long as another, so more are of no use: with its own 5,000 the process grew by 0
 it is: what one of the two caches forgets, the other holds."""
 
 
-WEIGHED = 8
-"""The likeliest next tokens are told by a beam search of one step, as many as it has beams; the
-pipeline gives no other access to them. One that is not among eight is as good as impossible."""
+PROPOSED = 5
+"""Tokens that prompt lookup proposes at once; 3 to 10 are alike (real turns, 1 and 8 at once)."""
+ALIKE = 3
+"""The longest end of the answer that is looked up in the prompt."""
 
 
 class Batch:
     """The requests that are decoded together. ``say`` takes the objects that go out."""
 
-    def __init__(self, pipeline: Any, stops: set[int], say: Any) -> None:
+    def __init__(self, pipeline: Any, options: dict[str, Any], say: Any) -> None:
         self.pipeline = pipeline
-        self._stops = stops
+        self._stops = set(options["stops"])
+        self._beginnings = set(options["beginnings"])
         self._say = say
-        self._handles: dict[int, Any] = {}
-        self._weighed: dict[int, int] = {}
+        self._open: dict[int, _Request] = {}
+        self._added = 0
 
     @property
     def busy(self) -> bool:
-        return bool(self._handles) or bool(self.pipeline.has_non_finished_requests())
+        return bool(self._open) or bool(self.pipeline.has_non_finished_requests())
 
     def take(self, message: dict[str, Any]) -> None:
         if "cancel" in message:
-            self._weighed.pop(message["cancel"], None)
-            handle = self._handles.pop(message["cancel"], None)
-            if handle is not None:
-                handle.cancel()
+            request = self._open.pop(message["cancel"], None)
+            if request is not None:
+                request.handle.cancel()
             return
-        openvino = import_openvino()
-
-        ids = openvino.Tensor(np.array([message["ids"]], dtype=np.int64))
         number = int(message["id"])
         try:
-            config = _generation_config(message, self._stops)
-            if "weigh" in message:
-                self._weighed[number] = int(message["weigh"])
-            self._handles[number] = self.pipeline.add_request(number, ids, config)
+            self._open[number] = _Request(message, self._add(message))
         except RuntimeError as error:
             self._say({"id": number, "error": str(error)})
 
     def step(self) -> None:
         self.pipeline.step()
-        for number in list(self._handles):
-            self._read(number)
+        for number, request in list(self._open.items()):
+            self._read(number, request)
 
-    def _read(self, number: int) -> None:
+    def _add(self, message: dict[str, Any]) -> Any:
+        """Its handle. Raises RuntimeError."""
+        openvino = import_openvino()
+
+        ids = openvino.Tensor(np.array([message["ids"]], dtype=np.int64))
+        config = _generation_config(message, self._stops, self._beginnings)
+        self._added += 1
+        return self.pipeline.add_request(self._added, ids, config)
+
+    def _read(self, number: int, request: _Request) -> None:
         from openvino_genai import GenerationStatus
 
-        if number in self._weighed:
-            return self._read_weighed(number)
-        handle = self._handles[number]
-        tokens: list[int] = []
+        handle = request.handle
+        raw: list[int] = []
         while handle.can_read():
             (output,) = handle.read().values()
-            if not all(math.isfinite(score) for score in output.generated_log_probs):
+            scores = output.generated_log_probs
+            if not all(math.isfinite(score) for score in scores):
                 handle.cancel()
-                return self._end(number, tokens, "the model's scores are not finite numbers")
-            tokens += [token for token in output.generated_ids if token not in self._stops]
+                return self._end(number, [], "the model's scores are not finite numbers")
+            raw += output.generated_ids
+            if "weigh" in request.message:
+                chosen = (output.generated_ids[0], scores[0])
+                share = math.exp(chosen[1]) if chosen[0] == request.message["weigh"] else 0.0
+                return self._end(number, [], share=min(1.0, share))
+        request.written += raw
+        tokens = [token for token in raw if token not in self._stops]
         status = handle.get_status()
         if status == GenerationStatus.IGNORED:
             return self._end(number, tokens, "the prompt does not fit into the KV cache")
-        if status != GenerationStatus.RUNNING:
-            return self._end(number, tokens)
-        if tokens:
-            self._say({"id": number, "tokens": tokens})
-        return None
-
-    def _read_weighed(self, number: int) -> None:
-        from openvino_genai import GenerationStatus
-
-        status = self._handles[number].get_status()
-        if status == GenerationStatus.RUNNING:
+        if status == GenerationStatus.RUNNING or self._goes_on(request):
+            if tokens:
+                self._say({"id": number, "tokens": tokens})
             return None
-        if status == GenerationStatus.IGNORED:
-            return self._end(number, [], "the prompt does not fit into the KV cache")
-        wanted = self._weighed[number]
-        shares = {
-            output.generated_ids[0]: math.exp(output.generated_log_probs[0])
-            for output in self._handles[number].read().values()
-            if output.generated_ids
-        }
-        if not shares or not all(math.isfinite(share) for share in shares.values()):
-            return self._end(number, [], "the model's scores are not finite numbers")
-        share = min(1.0, shares.pop(wanted, 0.0))
-        other = max(shares, key=lambda token: shares[token], default=-1)
-        return self._end(number, [], share=share, other=other)
+        return self._end(number, tokens)
+
+    def _goes_on(self, request: _Request) -> bool:
+        """Whether it ended only because it came, later on, to the token that it must not begin
+        with; it then continues."""
+        message, written = request.message, request.written
+        room = message["max"] - len(written)
+        if "but" not in message or room < 1 or written[-1:] != [message["but"]]:
+            return False
+        rest = {**message, "ids": message["ids"] + written, "max": room}
+        del rest["but"]
+        request.message, request.written, request.handle = rest, [], self._add(rest)
+        return True
 
     def _end(self, number: int, tokens: list[int], error: str | None = None, **more: float) -> None:
-        del self._handles[number]
-        self._weighed.pop(number, None)
+        del self._open[number]
         ending = {"error": error} if error else {"end": True}
         self._say({"id": number, "tokens": tokens, **ending, **more})
+
+
+@dataclass
+class _Request:
+    message: dict[str, Any]
+    handle: Any
+    written: list[int] = field(default_factory=list)
 
 
 def load_pipeline(path: str, options: dict[str, Any]) -> Any:
@@ -143,6 +154,7 @@ def load_pipeline(path: str, options: dict[str, Any]) -> Any:
     scheduler.num_kv_blocks = max(1, int(options["cache_tokens"]) // BLOCK_TOKENS)
     scheduler.max_num_batched_tokens = int(options["step_tokens"])
     properties = {"CPU_RUNTIME_CACHE_CAPACITY": SHAPES_KEPT, **options["properties"]}
+    properties["prompt_lookup"] = True
     return genai.ContinuousBatchingPipeline(path, scheduler, "CPU", properties)
 
 
@@ -155,7 +167,7 @@ def warm(batch: Batch, path: str) -> None:
         if "error" in event:
             raise RuntimeError(event["error"])
 
-    silent = Batch(batch.pipeline, set(), hear)
+    silent = Batch(batch.pipeline, {"stops": (), "beginnings": ()}, hear)
     silent.take({"id": 0, "ids": [*range(WARM_TOKENS)], "max": 2, "temperature": 0, "seed": 0})
     while silent.busy:
         silent.step()
@@ -165,19 +177,29 @@ def warm(batch: Batch, path: str) -> None:
     give_back_memory()
 
 
-def _generation_config(message: dict[str, Any], stops: set[int]) -> Any:
+def _generation_config(message: dict[str, Any], stops: set[int], beginnings: set[int]) -> Any:
+    """The pipeline tells no probabilities but those of the tokens that it chose, and forbids none
+    but those that end an answer, for as long as that must not end. So what must not come first is
+    named among these; and where one token is weighed all other beginnings are."""
     import openvino_genai as genai
 
     config = genai.GenerationConfig()
-    config.max_new_tokens = message["max"]
     config.apply_chat_template = False
-    config.stop_token_ids = stops or {0}  # it wants one even if none is to end the answer
-    config.eos_token_id = min(config.stop_token_ids)
-    config.ignore_eos = not stops
-    config.logprobs = 1  # they show scores that are not finite
+    config.logprobs = 1  # of the model, before anything is forbidden; infinite ones are found
+    config.num_assistant_tokens = PROPOSED
+    config.max_ngram_size = ALIKE
+    ends = stops or {0}  # it wants one even if none is to end the answer
+    config.eos_token_id = min(ends)
     if "weigh" in message:
-        config.num_beams = config.num_return_sequences = WEIGHED
+        config.max_new_tokens = config.min_new_tokens = 1
+        config.stop_token_ids = (beginnings | ends) - {message["weigh"]}
         return config
+    config.max_new_tokens = message["max"]
+    config.stop_token_ids = ends
+    config.ignore_eos = not stops
+    if "but" in message:
+        config.min_new_tokens = 1
+        config.stop_token_ids = ends | {message["but"]}
     config.do_sample = message["temperature"] > 0
     if config.do_sample:
         config.temperature = message["temperature"]
@@ -198,7 +220,7 @@ def serve(path: str, options: dict[str, Any], source: IO[bytes], target: IO[byte
 
     threading.Thread(target=listen, daemon=True).start()
     try:
-        batch = Batch(load_pipeline(path, options), set(options["stops"]), say)
+        batch = Batch(load_pipeline(path, options), options, say)
         warm(batch, path)
     except RuntimeError as error:
         say({"ready": False, "error": str(error)})

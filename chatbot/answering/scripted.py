@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 
-from chatbot.answering.engine import Doubt, EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.stream import EngineStream
 
 Script = str | Sequence[str] | Callable[[GenerationRequest], str]
@@ -73,10 +73,10 @@ class ScriptedEngine:
         self.open += 1
         return EngineStream(self._pieces(text), request.deadline_s, self._ended)
 
-    async def doubt(self, request: GenerationRequest) -> Doubt | None:
+    async def doubt(self, request: GenerationRequest) -> float | None:
         if not request.accepted or self.closed:
             self.ensure_room()
-        return None if self.doubts is None else Doubt(self.doubts, "")
+        return self.doubts
 
     async def close(self) -> None:
         self.closed = True

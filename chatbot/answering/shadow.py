@@ -67,7 +67,7 @@ class Shadow:
             started = time.monotonic()
             row: dict[str, Any]
             try:
-                drafted = replace(request, opening="", accepted=True)
+                drafted = replace(request, answers=False, accepted=True)
                 other = "".join([piece async for piece in self.engine.stream(drafted)])
                 row = compared(answer, other)
                 row["seconds"] = [round(seconds, 3), round(time.monotonic() - started, 3)]

@@ -43,6 +43,9 @@ class FastTokenizer:
         added = self._control.get_added_tokens_decoder()
         return {token.content: number for number, token in added.items()}
 
+    def get_vocab(self) -> dict[str, int]:
+        return dict(self._control.get_vocab())
+
     def __call__(
         self, text: str, *, add_special_tokens: bool, split_special_tokens: bool
     ) -> Mapping[str, list[int]]:
@@ -91,10 +94,13 @@ def abstention_token(tokenizer: PreTrainedTokenizerBase) -> int:
     return int(read["input_ids"][0])
 
 
-def beginning(tokenizer: PreTrainedTokenizerBase, token: int) -> str:
-    """The text of one token, '' for one that is no text of its own (control, half a letter)."""
-    text = str(tokenizer.decode([token], skip_special_tokens=True)).lstrip()
-    return text if text.isalnum() else ""
+def beginnings(tokenizer: PreTrainedTokenizerBase) -> tuple[int, ...]:
+    """The tokens that an answer may begin with: capital letters, digits, and where there are no
+    capitals (中, ب) any letter."""
+    vocabulary = tokenizer.get_vocab()
+    texts = {number: str(tokenizer.decode([number])) for number in vocabulary.values()}
+    firsts = {number: text[:1] for number, text in texts.items()}
+    return tuple(sorted(n for n, at in firsts.items() if at.isalnum() and at == at.upper()))
 
 
 def _json(path: Path) -> dict[str, Any]:

@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.decoding import LOOKUP, Decoder, NotFinite
-from chatbot.answering.engine import Doubt, EngineFailed
+from chatbot.answering.engine import EngineFailed
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import check_adapter, model_version, resolve_adapter
-from chatbot.answering.tokens import abstention_token, beginning
+from chatbot.answering.tokens import abstention_token
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
 from chatbot.errors import SetupError
 from chatbot.settings import Settings
@@ -72,11 +72,9 @@ class TransformersEngine(ThreadedEngine):
     def _answer(self, job: Job) -> None:
         assert self._decoder is not None  # noqa: S101  set until the thread has ended
         request = job.request
-        begun = request.prefix + request.opening
-        prompt = encode(self._tokenizer, request.segments, begun)
+        prompt = encode(self._tokenizer, request.segments, request.prefix)
         if job.weighs:
-            share, other = self._decoder.next_share(prompt, self._abstention)
-            job.doubt = Doubt(share, beginning(self._tokenizer, other))
+            job.doubt = self._decoder.next_share(prompt, self._abstention)
             return
         text = IncrementalText(self._tokenizer)
         tokens = self._decoder.tokens(
@@ -84,6 +82,7 @@ class TransformersEngine(ThreadedEngine):
             request.max_new_tokens,
             request.temperature,
             request.seed,
+            but=self._abstention if request.answers else None,
         )
         for token in tokens:
             if job.over:

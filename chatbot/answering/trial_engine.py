@@ -15,7 +15,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.answering.choice import choose_engine
-from chatbot.answering.engine import Doubt, Engine, GenerationRequest
+from chatbot.answering.engine import Engine, GenerationRequest
 from chatbot.answering.experiment import Experiment, Experiments
 from chatbot.answering.live import POLL_S, LiveEngine
 from chatbot.answering.prompt import ABSTENTION
@@ -117,7 +117,7 @@ class TrialEngine:
                 return trial.engine.stream(request)
             return Overheard(self._serving.stream(request), request, trial.shadow)
 
-    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, Doubt | None]:
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
         """Of the engine whose answer the customer will read."""
         with self._lock:
             trial = self._trial

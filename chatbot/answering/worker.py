@@ -16,7 +16,7 @@ from contextlib import aclosing
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any, ClassVar
 
-from chatbot.answering.engine import Doubt, EngineBusy, EngineFailed, GenerationRequest
+from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.stream import EngineStream
 
 if TYPE_CHECKING:
@@ -70,7 +70,7 @@ class Job:
     finished: bool = False
     weighs: bool = False
     """No answer is wanted, only ``doubt``."""
-    doubt: Doubt | None = None
+    doubt: float | None = None
 
     @property
     def over(self) -> bool:
@@ -131,12 +131,9 @@ class ThreadedEngine(ABC):
             )
 
     def stream(self, request: GenerationRequest) -> AsyncGenerator[str, None]:
-        job = self._job(request)
-        if request.opening:
-            job.pieces.put_nowait(request.opening)
-        return self._queued(job)
+        return self._queued(self._job(request))
 
-    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, Doubt | None]:
+    def doubt(self, request: GenerationRequest) -> Coroutine[Any, Any, float | None]:
         """Queued at the call, like ``stream``."""
         job = self._job(request, weighs=True)
         return _weighed(job, self._queued(job))
@@ -179,7 +176,7 @@ class ThreadedEngine(ABC):
             job.fail(error)
 
 
-async def _weighed(job: Job, stream: EngineStream) -> Doubt | None:
+async def _weighed(job: Job, stream: EngineStream) -> float | None:
     async with aclosing(stream):
         async for _ in stream:  # no pieces, only the end
             pass

@@ -99,11 +99,7 @@ async def test_it_says_how_much_it_doubts_or_that_it_cannot_tell(
     doubt = await engine.doubt(asked)
     if engine.name in ("transformers", "openvino"):
         assert doubt is not None
-        assert 0 <= doubt.share <= 1
-        assert doubt.otherwise.isalnum()
-        opened = await answer(engine, replace(asked, opening=doubt.otherwise))
-        assert opened.startswith(doubt.otherwise)
-        assert len(opened) > len(doubt.otherwise)
+        assert 0 <= doubt <= 1
     else:
         assert doubt is None
     await _room(engine)

@@ -8,7 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from chatbot.answering.tokens import FastTokenizer, load_tokenizer, stop_ids
+from chatbot.answering.tokens import (
+    FastTokenizer,
+    abstention_token,
+    beginnings,
+    load_tokenizer,
+    stop_ids,
+)
 from chatbot.errors import SetupError
 
 TEXTS = (
@@ -78,3 +84,12 @@ def test_neither_torch_nor_transformers_is_imported(base: Path) -> None:
         [sys.executable, "-c", program, str(base)], capture_output=True, text=True, check=True
     )
     assert done.stdout.strip() == "[]"
+
+
+def test_answers_begin_with_a_capital_a_digit_or_a_letter_that_has_no_case(
+    fast: FastTokenizer,
+) -> None:
+    texts = {fast.decode([token]) for token in beginnings(fast)}  # type: ignore[arg-type]
+    assert {"Yes", "No", "The", "5"} <= texts
+    assert not {"yes", " Yes", "-", "<|im_end|>", ""} & texts
+    assert abstention_token(fast) in beginnings(fast)  # type: ignore[arg-type]
