@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any
 from chatbot.answering.citations import with_marks
 from chatbot.answering.composer import Composer
 from chatbot.answering.engine import Engine, engine_status
+from chatbot.answering.fitting import fitted
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.company import Company
@@ -37,7 +38,7 @@ from chatbot.workers import Workers
 from knowledge_base import compiled
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import KnowledgeError
-from knowledge_base.query import search_queries
+from knowledge_base.query import joined_pair, search_queries
 from knowledge_base.retriever import Retriever
 
 if TYPE_CHECKING:
@@ -159,6 +160,18 @@ class Desk:
             return found if self.passage_guard is None else self.passage_guard.safe(found)
 
         return await self.workers.run(search, deadline_s=self.stage_deadline_s)
+
+    async def found_alone(
+        self, queries: Sequence[str], k: int, audiences: Sequence[str], locale: str | None = None
+    ) -> tuple[Passage, ...] | None:
+        """What a message finds by itself that was searched for together with the question before;
+        None where it was not. The search for it has been done already, as one of ``queries``."""
+        pair = joined_pair(queries)
+        if pair is None:
+            return None
+        message = queries[pair[1]]
+        found = await self.retrieve((message,), k, audiences, floor=False, locale=locale)
+        return fitted(found, message, ())
 
     async def curated(
         self, question: str, audiences: Sequence[str], locale: str | None = None

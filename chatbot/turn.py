@@ -61,7 +61,8 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
         if request.always_compose or not judged:
             yield otherwise or nothing_found(route, desk, passages[:RELATED])
             return
-    answer = Drafting(request, desk, screening, route, passages, queries[0], otherwise)
+    alone = await desk.found_alone(queries, PASSAGES, request.audiences, locale=request.locale)
+    answer = Drafting(request, desk, screening, route, passages, queries[0], otherwise, alone)
     may_ask_back = route.action is Action.ANSWER and not otherwise and not request.always_compose
     if may_ask_back and answer.is_ours:
         meant = rivals(screening.redacted, request.history, passages)

@@ -10,7 +10,8 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Sequence
+import random
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Annotated, Any
@@ -21,9 +22,10 @@ from chatbot.answering.answerable import answerable, features, matter, ours, pro
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
 from chatbot.desk import Desk
-from chatbot.drafting import ANSWERED_FROM, OURS_FROM
+from chatbot.drafting import AFTER_FROM, ANSWERED_FROM, OURS_FROM
 from chatbot.errors import BadInput
 from chatbot.turn import PASSAGES
+from chatbot.types import HistoryMessage
 from finetune.turns_eval import Row, read_rows
 from knowledge_base.query import search_queries
 
@@ -38,13 +40,15 @@ OURS_LOST = (0.01, 0.02, 0.03)
 @dataclass(frozen=True, slots=True)
 class Seen:
     """What a turn knows of a question before anything is written; ``odds`` and ``ours`` are as
-    served, ``features`` and ``matter`` what their weights are for."""
+    served, ``features`` and ``matter`` what their weights are for. ``after``: it was searched for
+    together with the question before."""
 
     answers: bool
     odds: float
     features: tuple[float, ...]
     ours: float
     matter: tuple[float, ...]
+    after: bool = False
 
 
 async def observe(rows: Sequence[Row], desk: Desk) -> list[Seen]:
@@ -62,15 +66,30 @@ async def observe(rows: Sequence[Row], desk: Desk) -> list[Seen]:
         fitting = fitted(found, screening.redacted, row.history)
         passages, shown = focused(fitting)
         scores = sorted((score for p in passages for _, score in p.units), reverse=True)
-        about = (fitting, route.out_of_scope_score, screening.redacted)
+        alone = await desk.found_alone(queries, PASSAGES, ("public",))
+        about = (fitting, route.out_of_scope_score, screening.redacted, alone)
         judged = matter(*about)
         if not scores or judged is None:
             continue
         share = await desk.doubt(screening.redacted, shown, row.history)
         odds = answerable(passages, share)
         told = features(scores, share)
-        seen.append(Seen(row.expect == "answer", odds, told, ours(*about), judged))
+        after = alone is not None
+        seen.append(Seen(row.expect == "answer", odds, told, ours(*about), judged, after))
     return seen
+
+
+def after_questions(messages: Sequence[Row], questions: Sequence[Row]) -> list[Row]:
+    """Each of ``messages`` once more, after one of the ``questions`` that begin a conversation and
+    have an answer; drawn with a fixed seed."""
+    first = [row for row in questions if row.expect == "answer" and not row.history]
+    if not first:
+        raise BadInput("no question with an answer begins a conversation")
+    drawn = random.Random(5)
+    return [
+        replace(row, history=(HistoryMessage("customer", drawn.choice(first).question),))
+        for row in messages
+    ]
 
 
 def weighed(seen: Sequence[Seen]) -> dict[str, list[float]]:
@@ -87,8 +106,8 @@ def weighed(seen: Sequence[Seen]) -> dict[str, list[float]]:
 
 
 def weighed_apart(own: Sequence[Seen], elsewhere: Sequence[Seen]) -> list[float]:
-    """The weights of ``OURS``: of what tells the company's questions, answered by an article or
-    not, from messages about something else."""
+    """The weights of ``OURS``, or of ``AFTER`` for what comes after a question: of what tells the
+    company's questions, answered by an article or not, from messages about something else."""
     if not own or not elsewhere:
         raise BadInput("questions to the company and messages about something else are needed")
     inputs = [one.matter for one in (*own, *elsewhere)]
@@ -148,12 +167,13 @@ def costs_apart(own: Sequence[Seen], elsewhere: Sequence[Seen]) -> dict[str, Any
         kept = [one.ours >= threshold and one.odds >= ANSWERED_FROM for one in elsewhere]
         return round(sum(kept) / len(kept), 4)
 
+    served = AFTER_FROM if own[0].after else OURS_FROM
     found: dict[str, Any] = {
         "n": len(elsewhere),
         "auc": round(float(area), 4),
         "answered by the odds alone": answered(0.0),
-        f"answered from {OURS_FROM}": answered(OURS_FROM),
-        f"lost at {OURS_FROM}": round(1 - _share_from(answers, OURS_FROM), 4),
+        f"answered from {served}": answered(served),
+        f"lost at {served}": round(1 - _share_from(answers, served), 4),
     }
     for share in OURS_LOST:
         threshold = answers[round(share * len(answers))]
@@ -190,23 +210,44 @@ def answerable_command(
     async def run() -> dict[str, Any]:
         desk = load_desk(load_settings(data_dir=data_dir, company=company))
         try:
-            seen = {
-                path: await observe(read_rows(path), desk)
-                for path in dict.fromkeys(filter(None, (data, dev, elsewhere, elsewhere_dev)))
-            }
+            own = {path: await observe(read_rows(path), desk) for path in {data, dev}}
+            found: dict[str, Any] = {"weights": weighed(own[data])}
+            found |= {"data": costs(own[data]), "dev": costs(own[dev])}
+            if elsewhere is not None:
+                priced = [("elsewhere", data, elsewhere)]
+                if elsewhere_dev is not None:
+                    priced.append(("elsewhere dev", dev, elsewhere_dev))
+                found |= await _apart(desk, own, priced, found["weights"])
         finally:
             await desk.close()
-        found: dict[str, Any] = {"weights": weighed(seen[data])}
-        found |= {"data": costs(seen[data]), "dev": costs(seen[dev])}
-        if elsewhere is not None:
-            weights = weighed_apart(seen[data], seen[elsewhere])
-            found["weights"]["OURS"] = weights
-            for name, path in (("elsewhere", elsewhere), ("elsewhere dev", elsewhere_dev)):
-                if path is not None:
-                    found[name] = costs_apart(seen[data], seen[path])
-                    found[f"{name}, weighed anew"] = costs_apart(
-                        _anew(seen[data], weights), _anew(seen[path], weights)
-                    )
         return found
 
     print(json.dumps(asyncio.run(run()), indent=1))
+
+
+async def _apart(
+    desk: Desk,
+    own: Mapping[Path, Sequence[Seen]],
+    priced: Sequence[tuple[str, Path, Path]],
+    weights: dict[str, list[float]],
+) -> dict[str, Any]:
+    """What ``costs_apart`` tells of each (name, questions, messages), the first of which give the
+    weights: of the messages by themselves, and after a question."""
+    found: dict[str, Any] = {}
+    for judge, after in (("OURS", False), ("AFTER", True)):
+        for name, questions, path in priced:
+            rows = read_rows(path)
+            if after:
+                rows = after_questions(rows, read_rows(questions))
+            other = [one for one in await observe(rows, desk) if one.after == after]
+            alike = [one for one in own[questions] if one.after == after]
+            if after and not alike:
+                continue  # questions without a conversation among them
+            if judge not in weights:
+                weights[judge] = weighed_apart(alike, other)
+            told = f"{name} after a question" if after else name
+            found[told] = costs_apart(alike, other)
+            found[f"{told}, weighed anew"] = costs_apart(
+                _anew(alike, weights[judge]), _anew(other, weights[judge])
+            )
+    return found

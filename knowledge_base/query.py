@@ -51,10 +51,13 @@ PART_WORDS = 3  # shorter parts say too little to be looked for
 def is_follow_up(question: str) -> bool:
     """Whether a question leans on the turn before: short, pointing, or opening with a join."""
     return bool(
-        len(re.findall(r"\w+", question)) <= SHORT_WORDS
-        or _OPENERS.search(question)
-        or _POINTERS.search(question)
+        len(re.findall(r"\w+", question)) <= SHORT_WORDS or leans_on_the_turn_before(question)
     )
+
+
+def leans_on_the_turn_before(question: str) -> bool:
+    """Whether its words say so: it joins on to something, or points to it."""
+    return bool(_OPENERS.search(question) or _POINTERS.search(question))
 
 
 def search_queries(

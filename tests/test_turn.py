@@ -232,6 +232,27 @@ async def test_talk_is_not_answered_with_whatever_article_is_nearest() -> None:
     assert engine.requests == []
 
 
+async def test_talk_after_a_question_is_not_answered_with_more_of_its_article() -> None:
+    class FoundTogether(ScriptedDesk):
+        """The question before finds its article, whatever comes after it."""
+
+        async def retrieve(self, queries: Any, *args: Any, **more: Any) -> list[Passage]:
+            near, far = judged(0.9), judged(0.005)
+            if len(queries) > 1:
+                return [replace(p, score=0.8) for p in near]
+            return [replace(p, score=0.005) for p in far]
+
+    before = (HistoryMessage("customer", "How long can I return a jacket?"),)
+    for text, outcome in (
+        ("turn off the kitchen lights", Replied),
+        ("and how long do those there take?", Answered),
+    ):
+        engine = ScriptedEngine(f"{PASSAGES[0].text[:-1]} [1].", doubts=0.0)
+        found = await steps(FoundTogether(engine), text, history=before)
+        assert isinstance(found[-1], outcome)
+    assert isinstance((await steps(FoundTogether(engine), text))[-1], Replied)  # nothing before it
+
+
 async def test_what_looks_like_nobodys_matter_is_answered_where_an_article_surely_does() -> None:
     said_so = f"{PASSAGES[0].text[:-1]} [1]."
     for doubt, passages, outcome in (

@@ -7,7 +7,8 @@ from, weighs both (``python -m finetune answerable``, decision 0166).
 
 Both have only ever read questions to a shop. Of "mmm" or "turn off the kitchen lights" the model
 doubts nothing, so whether a message is the shop's matter at all is judged apart, by what the search
-and the router make of it (``ours``).
+and the router make of it (``ours``). After another question that finds something for any message,
+so there it counts what the message finds by itself.
 """
 
 from __future__ import annotations
@@ -17,6 +18,7 @@ import re
 from collections.abc import Sequence
 
 from chatbot.types import Passage
+from knowledge_base.query import leans_on_the_turn_before
 
 BOTH = (0.393, -0.04, 0.277, 1.25)
 """Constant, then the weights of the logits of the best unit, of the second best, and of an
@@ -26,6 +28,10 @@ ALONE = (0.818, 0.209, 0.33)
 OURS = (-1.206, 0.439, 1.47, -0.159, 1.755)
 """Constant, then the weights of the logits of the best unit, of the best passage's relevance and of
 the router's score for what is out of scope, and of the logarithm of one and the number of words."""
+AFTER = (1.986, 0.665, 0.651, 1.144, -0.115, 2.18)
+"""The same after an earlier question: constant, then the logits of the best unit and of the best
+relevance that the message finds by itself, of the relevance found together with that question, of
+the router's score; and 1 where its words lean on the turn before."""
 SURE = 0.9
 """Best unit from which the reranker decides alone. On dev the model doubts there as often where an
 article answers (8 of 42) as where none does (1 of 4)."""
@@ -45,23 +51,37 @@ def answerable(passages: Sequence[Passage], doubt: float | None) -> float:
     return max(odds, SURE) if scores[0] >= SURE else odds
 
 
-def ours(passages: Sequence[Passage], out_of_scope: float, question: str) -> float:
+def ours(
+    passages: Sequence[Passage],
+    out_of_scope: float,
+    question: str,
+    alone: Sequence[Passage] | None = None,
+) -> float:
     """Probability that a message is about what the articles are about; ``out_of_scope`` is the
-    router's. Passages that no reranker judged leave that to the router: 1."""
-    seen = matter(passages, out_of_scope, question)
-    return probability(OURS, seen) if seen else 1.0
+    router's, ``alone`` what a message finds by itself that was searched for together with the
+    question before. Passages that no reranker judged leave that to the router: 1."""
+    seen = matter(passages, out_of_scope, question, alone)
+    return probability(OURS if alone is None else AFTER, seen) if seen else 1.0
 
 
 def matter(
-    passages: Sequence[Passage], out_of_scope: float, question: str
+    passages: Sequence[Passage],
+    out_of_scope: float,
+    question: str,
+    alone: Sequence[Passage] | None = None,
 ) -> tuple[float, ...] | None:
-    """What ``OURS`` weighs; None where no reranker judged."""
-    best = max((score for p in passages for _, score in p.units), default=None)
+    """What ``OURS`` or, with ``alone``, ``AFTER`` weighs; None where no reranker judged."""
+    found = passages if alone is None else alone
+    best = max((score for p in found for _, score in p.units), default=None)
     if best is None:
         return None
-    relevance = max(passage.score for passage in passages)
-    words = len(re.findall(r"\w+", question))
-    return logit(best), logit(relevance), logit(out_of_scope), math.log1p(words)
+    relevance = max(passage.score for passage in found)
+    if alone is None:
+        words = len(re.findall(r"\w+", question))
+        return logit(best), logit(relevance), logit(out_of_scope), math.log1p(words)
+    together = max(passage.score for passage in passages)
+    leans = float(leans_on_the_turn_before(question))
+    return logit(best), logit(relevance), logit(together), logit(out_of_scope), leans
 
 
 def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:

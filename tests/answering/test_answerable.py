@@ -50,3 +50,14 @@ def test_what_is_found_and_the_router_tell_whether_a_message_is_the_companys() -
     assert ours(far, 0.9, "mmm") < 0.05
     assert ours(found(0.7), 0.1, question) > ours(found(0.7), 0.9, question)
     assert ours(found(), 0.9, "mmm") == 1.0  # nobody judged
+
+
+def test_after_a_question_it_counts_what_a_message_finds_by_itself() -> None:
+    together = found(0.9)
+    nothing = [replace(p, score=0.005) for p in found(0.005)]
+    talk, follow_up = "turn off the kitchen lights", "and how long do those take?"
+    assert ours(together, 0.4, talk) > 0.9
+    assert ours(together, 0.4, talk, nothing) < 0.13
+    assert ours(together, 0.4, talk, found(0.9)) > 0.9
+    assert ours(together, 0.4, follow_up, nothing) > ours(together, 0.4, talk, nothing)
+    assert ours(found(), 0.4, talk, found()) == 1.0  # nobody judged

@@ -8,7 +8,15 @@ import pytest
 
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.errors import BadInput
-from finetune.answerable import Seen, costs, costs_apart, observe, weighed, weighed_apart
+from finetune.answerable import (
+    Seen,
+    after_questions,
+    costs,
+    costs_apart,
+    observe,
+    weighed,
+    weighed_apart,
+)
 from finetune.turns_eval import Row
 from tests.support.desk import PASSAGES, ScriptedDesk
 
@@ -88,3 +96,21 @@ async def test_questions_are_asked_as_a_turn_asks_them() -> None:
     assert model > 2
     assert one.matter[0] == best
     assert one.matter[-1] == pytest.approx(math.log(3))
+
+
+async def test_what_follows_a_question_is_seen_by_itself_too() -> None:
+    passages = [replace(p, units=((p.text, 0.8),)) for p in PASSAGES]
+    desk = ScriptedDesk(ScriptedEngine("", doubts=0.1), passages=passages)
+    first = Row("How long can I return a jacket?", "answer", "direct")
+    talk = [Row(text, "abstain", "elsewhere") for text in ("mmm", "turn off the lights")]
+    asked = after_questions(talk, [first, Row("Do you sell kites?", "abstain", "unanswerable")])
+    assert [row.history[0].text for row in asked] == [first.question] * 2
+    try:
+        alone, *later = await observe([first, *asked], desk)
+    finally:
+        await desk.close()
+    assert [alone.after, *(one.after for one in later)] == [False, True, True]
+    assert len(alone.matter) == 4
+    assert all(len(one.matter) == 5 for one in later)
+    with pytest.raises(BadInput, match="begins a conversation"):
+        after_questions(talk, asked)

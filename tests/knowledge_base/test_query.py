@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from knowledge_base.query import joined_pair, search_queries
+from knowledge_base.query import joined_pair, leans_on_the_turn_before, search_queries
 
 HISTORY = [("customer", "Can I return a jacket?"), ("bot", "Yes, within 60 days.")]
 
@@ -80,3 +80,16 @@ def test_the_parts_of_a_question_may_have_an_opening_of_their_own(asked, last):
 )
 def test_one_question_has_no_parts(question):
     assert search_queries([], question) == (question,)
+
+
+@pytest.mark.parametrize(
+    ("question", "leans"),
+    [
+        ("And for sale items?", True),
+        ("how long does it take?", True),
+        ("turn off the kitchen lights", False),
+        ("Which payment methods are accepted?", False),
+    ],
+)
+def test_words_that_lean_on_the_turn_before(question, leans):
+    assert leans_on_the_turn_before(question) is leans
