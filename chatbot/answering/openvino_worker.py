@@ -45,8 +45,6 @@ long as another, so more are of no use: with its own 5,000 the process grew by 0
 it is: what one of the two caches forgets, the other holds."""
 
 
-PROPOSED = 5
-"""Tokens that prompt lookup proposes at once; 3 to 10 are alike (real turns, 1 and 8 at once)."""
 ALIKE = 3
 """The longest end of the answer that is looked up in the prompt."""
 
@@ -58,6 +56,7 @@ class Batch:
         self.pipeline = pipeline
         self._stops = set(options["stops"])
         self._beginnings = set(options["beginnings"])
+        self._proposed = int(options["proposed"])
         self._say = say
         self._open: dict[int, _Request] = {}
         self._added = 0
@@ -89,6 +88,8 @@ class Batch:
 
         ids = openvino.Tensor(np.array([message["ids"]], dtype=np.int64))
         config = _generation_config(message, self._stops, self._beginnings)
+        if self._proposed:
+            config.num_assistant_tokens, config.max_ngram_size = self._proposed, ALIKE
         self._added += 1
         return self.pipeline.add_request(self._added, ids, config)
 
@@ -154,11 +155,12 @@ def load_pipeline(path: str, options: dict[str, Any]) -> Any:
     scheduler.num_kv_blocks = max(1, int(options["cache_tokens"]) // BLOCK_TOKENS)
     scheduler.max_num_batched_tokens = int(options["step_tokens"])
     properties = {"CPU_RUNTIME_CACHE_CAPACITY": SHAPES_KEPT, **options["properties"]}
-    properties["prompt_lookup"] = True
+    if options["proposed"]:
+        properties["prompt_lookup"] = True
     return genai.ContinuousBatchingPipeline(path, scheduler, "CPU", properties)
 
 
-def warm(batch: Batch, path: str) -> None:
+def warm(batch: Batch, path: str, options: dict[str, Any]) -> None:
     """One request, at which the weights are packed; then their file is out of memory again.
 
     Raises RuntimeError if the request fails."""
@@ -167,7 +169,7 @@ def warm(batch: Batch, path: str) -> None:
         if "error" in event:
             raise RuntimeError(event["error"])
 
-    silent = Batch(batch.pipeline, {"stops": (), "beginnings": ()}, hear)
+    silent = Batch(batch.pipeline, {**options, "stops": (), "beginnings": ()}, hear)
     silent.take({"id": 0, "ids": [*range(WARM_TOKENS)], "max": 2, "temperature": 0, "seed": 0})
     while silent.busy:
         silent.step()
@@ -186,8 +188,6 @@ def _generation_config(message: dict[str, Any], stops: set[int], beginnings: set
     config = genai.GenerationConfig()
     config.apply_chat_template = False
     config.logprobs = 1  # of the model, before anything is forbidden; infinite ones are found
-    config.num_assistant_tokens = PROPOSED
-    config.max_ngram_size = ALIKE
     ends = stops or {0}  # it wants one even if none is to end the answer
     config.eos_token_id = min(ends)
     if "weigh" in message:
@@ -221,7 +221,7 @@ def serve(path: str, options: dict[str, Any], source: IO[bytes], target: IO[byte
     threading.Thread(target=listen, daemon=True).start()
     try:
         batch = Batch(load_pipeline(path, options), options, say)
-        warm(batch, path)
+        warm(batch, path, options)
     except RuntimeError as error:
         say({"ready": False, "error": str(error)})
         target.flush()

@@ -1,7 +1,9 @@
 """(a) The engines alone: the time of a prompt, tokens a second for 1, 4 and 8 requests at once.
 
 Each request is one that a real turn made. Here no token ends an answer, so every request writes
-the same number; the answers themselves are compared in ``equality``.
+the same number, token by token: what follows an answer's end repeats itself, which prompt lookup
+would make too much of. What lookup is worth is told by whole answers a second, with and without;
+the answers themselves are compared in ``equality``.
 """
 
 from __future__ import annotations
@@ -22,11 +24,13 @@ from chatbot.answering.gguf_file import Precision
 from chatbot.answering.merged import prepare_merged
 from chatbot.answering.openvino_engine import OpenVINOEngine
 from chatbot.answering.openvino_network import prepare_network
+from chatbot.answering.openvino_process import PipelineOptions
 from chatbot.answering.served import resolve_adapter
+from chatbot.answering.tokens import stop_ids
 from chatbot.answering.transformers_engine import Precision as Kind
 from chatbot.answering.transformers_engine import TransformersEngine, load_model
 from chatbot.settings import Settings
-from tests.bench.figures import percentile
+from tests.bench.figures import by_several, percentile
 
 TOGETHER = (1, 4, 8)
 QUANTISED: tuple[Precision, ...] = ("q8_0", "q4_1")
@@ -50,6 +54,25 @@ async def measure(engine: Engine, requests: list[GenerationRequest], tokens: int
     return found
 
 
+async def _answers(engine: OpenVINOEngine, requests: list[GenerationRequest]) -> dict[str, float]:
+    """Whole answers a second, prompts included; closes the engine. Each round asks what the prefix
+    cache has forgotten or never seen."""
+    asked = [replace(r, accepted=True, deadline_s=900) for r in requests]
+    rounds = [asked[n::2] for n in range(2)]
+    found = {}
+    try:
+        await _write(engine, asked[0])
+        for people, group in zip((1, 8), rounds, strict=True):
+            started = time.perf_counter()
+            await by_several(people, group, lambda request: _write(engine, request))
+            found[f"answers_per_s_{people}"] = round(
+                len(group) / (time.perf_counter() - started), 2
+            )
+    finally:
+        await engine.close()
+    return found
+
+
 async def _write(engine: Engine, request: GenerationRequest) -> tuple[float, int]:
     """Seconds to the first piece, and pieces: English has one for each token."""
     started, first, count = time.perf_counter(), 0.0, 0
@@ -60,14 +83,14 @@ async def _write(engine: Engine, request: GenerationRequest) -> tuple[float, int
 
 
 def compare(settings: Settings, requests: list[GenerationRequest], tokens: int) -> dict[str, Any]:
-    """OpenVINO as it serves and from GGUF at two precisions, transformers at two; each is closed
-    before the next loads."""
+    """OpenVINO's network as it serves and GGUF at two precisions, transformers at two; each is
+    closed before the next loads. ``answers``: of what serves."""
     base, adapter = prepare_base_model(settings), resolve_adapter(settings)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     found: dict[str, Any] = {}
     for name, model in models(base, adapter, settings.data_dir):
         started = time.perf_counter()
-        openvino = OpenVINOEngine(model, tokenizer, (), name)
+        openvino = OpenVINOEngine(model, tokenizer, (), name, options=PipelineOptions(proposed=0))
         load_s = round(time.perf_counter() - started, 1)
         resident = psutil.Process(openvino.pid)
         found[f"openvino {name}"] = {
@@ -75,6 +98,16 @@ def compare(settings: Settings, requests: list[GenerationRequest], tokens: int) 
             "rss_mb": round(resident.memory_info().rss / 1e6),
             **_run(openvino, requests, tokens),
         }
+    network = prepare_network(base, adapter, settings.data_dir)
+    found["answers"] = {}
+    for name, options in (
+        ("token by token", PipelineOptions(proposed=0)),
+        ("prompt lookup", PipelineOptions()),
+    ):
+        engine = OpenVINOEngine(
+            network, tokenizer, stop_ids(base, tokenizer), name, options=options
+        )
+        found["answers"][name] = asyncio.run(_answers(engine, requests))
     for kind in KINDS:
         started = time.perf_counter()
         model, tokenizer = load_model(base, adapter, precision=kind)

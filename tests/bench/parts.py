@@ -41,7 +41,7 @@ def measure(name: str, folder: Path, arguments: argparse.Namespace) -> Any:
 
         some = asked[: arguments.plain]
         return [plain_program.measure(settings, some, [1, 8], tokens) for tokens in (64, 24)]
-    count = arguments.prompts if name == "equality" else 16
+    count = arguments.prompts if name == "equality" else min(64, arguments.prompts)
     wanted = questions(count, "dev.jsonl", "train.jsonl")
     requests: list[GenerationRequest] = _with_desk(
         settings, lambda desk: asyncio.run(requests_of(desk, wanted))

@@ -29,10 +29,12 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         sign = {True: "met", False: "missed", None: "not measured"}[line.met]
         yield f"| {line.figure} | {line.target} | {line.measured} | {sign} |"
     if "engines" in found:
-        rows = {name: row for name, row in found["engines"].items() if name != "limit"}
-        yield from _table("Engine alone", rows)
-        limit = found["engines"]["limit"]["tokens_per_s_at_most"]
+        engines = found["engines"]
+        yield from _table("Engine alone, token by token", _engines(engines))
+        limit = engines["limit"]["tokens_per_s_at_most"]
         yield f"\nThe memory allows {limit} tokens/s for one request at f16."
+        if "answers" in engines:
+            yield from _table("Whole answers of the engine that serves", engines["answers"])
     if "turns" in found:
         rows = {n: r for n, r in found["turns"].items() if n.startswith("customers_")}
         yield from _table("Whole turns over HTTP", rows)
@@ -54,6 +56,10 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
     if "soak" in found:
         rows = {str(n): row for n, row in enumerate(found["soak"]["tenths"], 1)}
         yield from _table(f"Soak of {found['soak']['minutes']:g} minutes, by tenths", rows)
+
+
+def _engines(found: dict[str, Any]) -> dict[str, dict[str, Any]]:
+    return {name: row for name, row in found.items() if name not in ("limit", "answers")}
 
 
 def _table(title: str, rows: dict[str, dict[str, Any]]) -> Iterator[str]:
@@ -92,11 +98,8 @@ def plots(found: dict[str, Any], folder: Path) -> list[Path]:
     made = []
     if "engines" in found:
         figure, axes = plt.subplots(figsize=(7, 4))
-        for name, row in found["engines"].items():
-            if name != "limit":
-                axes.plot(
-                    [1, 4, 8], [row[f"tokens_per_s_{n}"] for n in (1, 4, 8)], "o-", label=name
-                )
+        for name, row in _engines(found["engines"]).items():
+            axes.plot([1, 4, 8], [row[f"tokens_per_s_{n}"] for n in (1, 4, 8)], "o-", label=name)
         axes.set(xlabel="requests at once", ylabel="tokens/s", title="Engine alone", ylim=(0, None))
         axes.legend()
         made.append(folder / "bench-engines.png")
