@@ -44,7 +44,6 @@ long as another, so more are of no use: with its own 5,000 the process grew by 0
 150 MB after 400 prompts, at the same speed. Only together with ``mapped.KERNELS_KEPT`` it stays as
 it is: what one of the two caches forgets, the other holds."""
 
-
 ALIKE = 3
 """The longest end of the answer that is looked up in the prompt."""
 
@@ -114,15 +113,19 @@ class Batch:
         status = handle.get_status()
         if status == GenerationStatus.IGNORED:
             return self._end(number, tokens, "the prompt does not fit into the KV cache")
-        if status == GenerationStatus.RUNNING or self._goes_on(request):
-            if tokens:
-                self._say({"id": number, "tokens": tokens})
-            return None
-        return self._end(number, tokens)
+        try:
+            unfinished = status == GenerationStatus.RUNNING or self._goes_on(request)
+        except RuntimeError as error:
+            return self._end(number, tokens, str(error))
+        if not unfinished:
+            return self._end(number, tokens)
+        if tokens:
+            self._say({"id": number, "tokens": tokens})
+        return None
 
     def _goes_on(self, request: _Request) -> bool:
         """Whether it ended only because it came, later on, to the token that it must not begin
-        with; it then continues."""
+        with; it then continues. Raises RuntimeError."""
         message, written = request.message, request.written
         room = message["max"] - len(written)
         if "but" not in message or room < 1 or written[-1:] != [message["but"]]:

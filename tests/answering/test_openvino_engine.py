@@ -8,7 +8,8 @@ import signal
 from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
-from typing import Any
+from types import SimpleNamespace
+from typing import Any, ClassVar
 
 import psutil
 import pytest
@@ -18,6 +19,7 @@ from chatbot.answering.engine import EngineFailed, GenerationRequest, engine_sta
 from chatbot.answering.openvino_engine import OpenVINOEngine
 from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
+from chatbot.answering.openvino_worker import Batch
 from chatbot.answering.prompt import ABSTENTION, build_segments, encode
 from chatbot.answering.served import resolve_adapter
 from chatbot.answering.tokens import beginnings, load_tokenizer, stop_ids
@@ -187,3 +189,43 @@ async def test_closing_ends_the_process(trained: Settings) -> None:
     pid = made.pid
     await made.close()
     assert not psutil.pid_exists(pid)
+
+
+def test_what_cannot_go_on_ends_with_its_words_and_the_reason() -> None:
+    """An answer came to the token it must not begin with, and there is no room to continue."""
+    from openvino_genai import GenerationStatus
+
+    class Handle:
+        def __init__(self) -> None:
+            self.unread = [SimpleNamespace(generated_ids=[7, 9], generated_log_probs=[-0.1, -0.2])]
+
+        def can_read(self) -> bool:
+            return bool(self.unread)
+
+        def read(self) -> dict[int, Any]:
+            return {0: self.unread.pop()}
+
+        def get_status(self) -> GenerationStatus:
+            return GenerationStatus.FINISHED
+
+    class Pipeline:
+        handles: ClassVar[list[Handle]] = [Handle()]
+
+        def add_request(self, *_request: Any) -> Handle:
+            if not self.handles:
+                raise RuntimeError("no room")
+            return self.handles.pop()
+
+        def step(self) -> None:
+            """The handle holds what was written already."""
+
+        def has_non_finished_requests(self) -> bool:
+            return False
+
+    said: list[dict[str, Any]] = []
+    options = {"stops": [2], "beginnings": [], "proposed": 0}
+    batch = Batch(Pipeline(), options, said.append)
+    batch.take({"id": 1, "ids": [5], "max": 9, "temperature": 0, "seed": 0, "but": 9})
+    batch.step()
+    assert said == [{"id": 1, "tokens": [7, 9], "error": "no room"}]
+    assert not batch.busy
