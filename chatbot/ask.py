@@ -74,9 +74,7 @@ async def one_turn(desk: Desk, request: TurnRequest) -> dict[str, Any]:
                 found |= {
                     "outcome": "held for review",
                     "reasons": [as_json(reason) for reason in step.reasons],
-                    "draft": "".join(
-                        s.separator + s.text for s in step.draft.sentences[step.first_held :]
-                    ).strip(),
+                    "draft": step.remainder,
                     "sentences": sentences_json(step.draft, step.first_held),
                     "passages": [as_json(passage) for passage in step.passages],
                 }

@@ -8,9 +8,9 @@ question at all.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
-from chatbot.answering.quote import quoted, unsaid
+from chatbot.answering.quote import quoted, unsaid, without_heading_again
 from chatbot.desk import Desk
 from chatbot.safety.grounding_slips import slip
 from chatbot.safety.retelling import Retold, retold
@@ -56,10 +56,14 @@ class Claims:
         found = await self.desk.workers.run(retold, written.text, self.passages)
         if found is None:
             return Settled(None, _reworded("No passage says this in these words."))
-        if found.faithful:
-            return await self._rest(written, found, said)
-        reason = _reworded(f"It changes the words of “{found.unit}”")
         own = quoted(found.unit, self.passages, found.passage)
+        if found.faithful:
+            settled = await self._rest(written, found, said)
+            if settled.sentence is None or not _same(written.text, found.unit):
+                return settled
+            told = without_heading_again(own, [s.text for s in said], self.passages)
+            return Settled(replace(written, text=told.text))
+        reason = _reworded(f"It changes the words of “{found.unit}”")
         if not said and found.score < BEST_ENOUGH * self.best:
             return Settled(None, reason)
         return Settled(await self.new(own, said), reason)
@@ -68,7 +72,9 @@ class Claims:
         """What of ``quote`` was not said, if it is worth saying beside it."""
         texts = [sentence.text for sentence in said]
         new = await self.desk.workers.run(unsaid, (quote,), texts, self.desk.encoder)
-        return new[0] if new and not await self.beside(new[0], said) else None
+        if not new or await self.beside(new[0], said):
+            return None
+        return without_heading_again(new[0], texts, self.passages)
 
     async def beside(self, claim: Sentence, said: Sequence[Sentence]) -> Reason | None:
         """Why a claim is not worth saying after what was ``said``; None where it is."""

@@ -44,7 +44,6 @@ AFTER_FROM = 0.18
 Of 129 dev messages about something else, asked after a question, 64% are answered without it."""
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""
-KEPT = (Verdict.RELEASE, Verdict.HOLD)  # sentences that stay in the draft
 RELATED = 3  # articles offered when there is no answer
 
 
@@ -233,9 +232,7 @@ class Drafting:
 
     def _said(self) -> list[Sentence]:
         """Claims of the answer so far, those included that wait for a person."""
-        judged = zip(self.draft.sentences, self.draft.decisions, strict=True)
-        kept = [sentence for sentence, decision in judged if decision.verdict in KEPT]
-        spoken = (*self.request.released, *kept)
+        spoken = (*self.request.released, *self.draft.kept())
         return [sentence for sentence in spoken if sentence.kind is SentenceKind.CLAIM]
 
     def _candidate(self) -> Candidate:

@@ -60,13 +60,20 @@ class HandedOver:
 
 @dataclass(frozen=True)
 class Held:
-    """The remainder waits for a person; what was released before stays as it is."""
+    """The remainder waits for a person; what was released before stays as it is. ``draft``
+    explains each sentence, the dropped ones too."""
 
     route: Route
     reasons: tuple[Reason, ...]
     draft: Draft
     first_held: int
     passages: tuple[Passage, ...]
+
+    @property
+    def remainder(self) -> str:
+        """What leaves if a person approves."""
+        kept = self.draft.kept(self.first_held)
+        return "".join(s.separator + s.text for s in kept).strip()
 
 
 @dataclass(frozen=True)

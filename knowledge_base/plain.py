@@ -13,6 +13,7 @@ _EMPHASIS = re.compile(r"\*\*|__|`|(?<!\w)[*_](?=\S)|(?<=\S)[*_](?!\w)")
 _MARK = re.compile(r"\[(\d+(?:\s*,\s*\d+)*)\]")
 _RULE = re.compile(r"^\s*\|?\s*:?-{2,}:?\s*(\|\s*:?-{2,}:?\s*)*\|?\s*$")
 _BULLET = re.compile(r"^\s*[*+•]\s+")
+_ITEM = re.compile(r"^\s*[-*+•]\s+")
 
 
 def plain_text(markdown: str, *, legible: bool = False) -> str:
@@ -37,6 +38,12 @@ def plain_text(markdown: str, *, legible: bool = False) -> str:
     return re.sub(r"\n{2,}", "\n", text).strip()
 
 
+def bullets(markdown: str) -> frozenset[str]:
+    """Plain texts of the list items, which ``plain_text`` marks like the rows of a table."""
+    marked = "\n".join(line for line in markdown.splitlines() if _ITEM.match(line))
+    return frozenset(line.removeprefix("- ").strip() for line in plain_text(marked).split("\n"))
+
+
 def first_words(text: str, count: int) -> str:
     """At most ``count`` words, cut at a line or sentence end where one is near."""
     words = list(re.finditer(r"\S+", text))
@@ -56,7 +63,10 @@ def _row(header: list[str], cells: list[str], legible: bool) -> str:
         return f"- {' '.join(cells)}"
     of_row, of_cell = (" –", ":") if legible else (":", "")
     pairs = zip(header[1:], cells[1:], strict=False)
-    named = [f"{name}{of_cell} {cell}".strip() if name else cell for name, cell in pairs]
+    named = [
+        f"{name}{'' if name.endswith('?') else of_cell} {cell}".strip() if name else cell
+        for name, cell in pairs
+    ]
     return f"- {_named(header[0], cells[0])}{of_row} {'; '.join(named)}"
 
 

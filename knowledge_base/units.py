@@ -11,7 +11,7 @@ import re
 from collections.abc import Iterator
 from functools import lru_cache
 
-from knowledge_base.plain import plain_text
+from knowledge_base.plain import bullets, plain_text
 
 MAX_WORDS = 60
 """Longer neighbours are not joined, longer numbered lists stay as single steps."""
@@ -30,12 +30,21 @@ _ABBREVIATION = re.compile(
 )
 
 
+_WORD = re.compile(r"\w\S*")
+_TELLING = re.compile(r"(?!(?:what|when|where|which|with|your|this|that|have)\b)\w{4,}")
+_WHOLE = re.compile(r"(?:our|we|you (?:can|may)|there (?:is|are))\b", re.IGNORECASE)
+_STEM = 5  # letters by which "registered" and "registering" are one word
+
+
 @lru_cache(maxsize=20_000)
-def units(markdown: str, *, legible: bool = False) -> tuple[str, ...]:
-    """Plain texts in the order of the passage; none is empty. ``legible`` are the same units
-    with table rows as a person would like to read them (``plain_text``)."""
+def units(markdown: str, *, legible: bool = False, heading: str = "") -> tuple[str, ...]:
+    """Plain texts in the order of the passage; none is empty. ``legible`` are the same units as a
+    person would like to read them: table rows with their cells set apart (``plain_text``), and
+    list items that no line introduces ``under`` the ``heading`` of their section."""
     lines = [line for line in plain_text(markdown, legible=legible).split("\n") if line.strip()]
+    items = bullets(markdown) if legible and heading else frozenset()
     found: list[str] = []
+    listed: list[int] = []
     introduction = ""
     steps: list[str] = []
     for line in lines:
@@ -46,20 +55,38 @@ def units(markdown: str, *, legible: bool = False) -> tuple[str, ...]:
         steps = []
         if _ITEM.match(line):
             item = _ITEM.sub("", line)
+            if item in items and not introduction:
+                listed.append(len(found))
             found.append(f"{introduction} {item}".strip())
             continue
         sentences = list(_sentences(line))
         introduction = sentences[-1] if sentences[-1].endswith(":") else ""
         for sentence in sentences[:-1] if introduction else sentences:
             leans = found and _LEANING.match(sentence)
-            if leans and len(f"{found[-1]} {sentence}".split()) <= MAX_WORDS:
+            if leans and len(_WORD.findall(f"{found[-1]} {sentence}")) <= MAX_WORDS:
                 found[-1] = f"{found[-1]} {sentence}"
             else:
                 found.append(sentence)
     found += _list_of(steps, introduction)
     if not found and introduction:
         found.append(introduction)
+    for place in listed:
+        found[place] = under(heading, found[place])
     return tuple(found)
+
+
+def under(heading: str, item: str) -> str:
+    """A list item with the heading without which it may say nothing ("The membership was active on
+    the day …" under "Conditions"); as it is where it has the heading's words itself, or begins like
+    a sentence that stands by itself."""
+    told = {word[:_STEM] for word in _TELLING.findall(item.casefold())}
+    said = {word[:_STEM] for word in _TELLING.findall(heading.casefold())}
+    return item if said <= told or _WHOLE.match(item) else f"{mark_of(heading)}{item}"
+
+
+def mark_of(heading: str) -> str:
+    """How ``under`` sets a heading before an item."""
+    return f"{heading}{'' if heading.endswith('?') else ':'} "
 
 
 def _list_of(steps: list[str], introduction: str) -> list[str]:

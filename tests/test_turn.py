@@ -154,6 +154,17 @@ async def test_a_claim_that_changes_the_articles_words_is_set_right_by_them() ->
     assert (dropped.code, dropped.rule) == (ReasonCode.UNSUPPORTED_CLAIM, "wording")
 
 
+async def test_a_sentence_that_gave_way_is_shown_to_the_reviewer_but_not_in_the_draft() -> None:
+    units = (("Do not use soap, hot water or a dishwasher.", 0.9), ("Flush it backwards.", 0.3))
+    passage = replace(PASSAGES[0], text=" ".join(text for text, _ in units), units=units)
+    engine = ScriptedEngine("Use a dishwasher, because you should not use soap [1].")
+    found = await steps(ScriptedDesk(engine, passages=[passage]), "review this please")
+    held = found[-1]
+    assert isinstance(held, Held)
+    assert held.remainder == units[0][0]
+    assert held.draft.sentences[0].text.startswith("Use a dishwasher")
+
+
 async def test_what_was_said_already_is_not_set_right_once_more() -> None:
     unit = "You can return clothing within 60 days of delivery."
     passage = replace(PASSAGES[0], text=unit, units=((unit, 0.9),))

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 from chatbot.types import Passage, Sentence, SentenceKind
 from knowledge_base.encoder import TextEncoder
-from knowledge_base.units import units
+from knowledge_base.units import mark_of, units
 
 LOOKED_AT = 2  # unjudged passages: below the second a quotation answers too rarely
 SECOND = 0.4  # of the best unit's probability: then a second one is quoted beside it
@@ -115,16 +115,30 @@ def _whole(passages: Sequence[Passage], number: int, place: int) -> Sentence:
     """A unit, and the one before it where it opens with a word that points back."""
     units = passages[number - 1].units
     told = quoted(units[place][0], passages, number)
-    if place and _POINTS_BACK.match(told.text) and _sensible(units[place - 1][0]):
+    if place and _POINTS_BACK.match(units[place][0]) and _sensible(units[place - 1][0]):
         before = quoted(units[place - 1][0], passages, number)
         return replace(told, text=f"{before.text} {told.text}")
     return told
 
 
+def without_heading_again(
+    quote: Sentence, said: Sequence[str], passages: Sequence[Passage]
+) -> Sentence:
+    """A list item without the heading of its section, where that was ``said`` before another."""
+    for mark in (mark_of(_section(passages[number - 1])) for number in quote.cited):
+        if quote.text.startswith(mark) and any(text.startswith(mark) for text in said):
+            return replace(quote, text=quote.text.removeprefix(mark))
+    return quote
+
+
+def _section(passage: Passage) -> str:
+    return passage.heading.rpartition(" > ")[2]
+
+
 def _legible(unit: str, passage: Passage) -> str:
-    """A table row as a person would like to read it, any other unit as it is."""
-    shown = dict(zip(units(passage.text), units(passage.text, legible=True), strict=True))
-    return shown.get(unit, unit)
+    """A table row or a list item as a person would like to read it, any other unit as it is."""
+    shown = units(passage.text, legible=True, heading=_section(passage))
+    return dict(zip(units(passage.text), shown, strict=True)).get(unit, unit)
 
 
 def _words(text: str) -> set[str]:

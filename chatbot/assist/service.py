@@ -7,7 +7,7 @@ from typing import Any
 from chatbot.conversations.records import sentences_json
 from chatbot.desk import Desk
 from chatbot.errors import BadInput
-from chatbot.safety.released import Draft
+from chatbot.safety.released import KEPT, Draft
 from chatbot.steps import (
     Answered,
     HandedOver,
@@ -18,7 +18,7 @@ from chatbot.steps import (
     Understood,
 )
 from chatbot.turn import run_turn
-from chatbot.types import Action, Citation, Decision, HistoryMessage, Passage, Verdict
+from chatbot.types import Action, Citation, HistoryMessage, Passage, Verdict
 
 STAFF_AUDIENCES = ("public", "internal")  # internal articles serve assist only
 MAX_TRANSCRIPT = 40
@@ -68,7 +68,7 @@ async def suggest(desk: Desk, transcript: list[HistoryMessage]) -> dict[str, Any
     if not passages:
         passages = tuple(await desk.retrieve([screening.redacted], 4, STAFF_AUDIENCES, floor=False))
     return {
-        "drafts": [_draft_json(draft, passages, route.confidence)] if draft.sentences else [],
+        "drafts": [_draft_json(draft, passages, route.confidence)] if draft.kept() else [],
         "intent": route.intent,
         "confidence": round(route.confidence, 4),
         "entities": [entity.as_json() for entity in screening.entities],
@@ -94,28 +94,23 @@ async def suggest(desk: Desk, transcript: list[HistoryMessage]) -> dict[str, Any
 
 
 def _draft_json(draft: Draft, passages: tuple[Passage, ...], confidence: float) -> dict[str, Any]:
-    supported = sorted({n for decision in draft.decisions for n in decision.supported_by})
-    worst = _worst(draft.decisions)
-    support = [d.scores.get("grounding", 1.0) for d in draft.decisions]
+    """Text, verdict and support are of the sentences that stay; ``sentences`` has all."""
+    decisions = [decision for decision in draft.decisions if decision.verdict in KEPT]
+    supported = sorted({n for decision in decisions for n in decision.supported_by})
+    support = [d.scores.get("grounding", 1.0) for d in decisions]
+    held = any(decision.verdict is Verdict.HOLD for decision in decisions)
     return {
-        "text": "".join(s.separator + s.text for s in draft.sentences).strip(),
+        "text": "".join(s.separator + s.text for s in draft.kept()).strip(),
         "citations": [Citation.of(n, passages[n - 1]).as_json() for n in supported],
         "confidence": round(min([confidence, *support]), 4),
-        "verdict": worst.value,
+        "verdict": (Verdict.HOLD if held else Verdict.RELEASE).value,
         "reasons": [
             {"code": reason.code.value, "detail": reason.detail}
-            for decision in draft.decisions
+            for decision in decisions
             for reason in decision.reasons
         ],
         "sentences": sentences_json(draft, -1),
     }
-
-
-def _worst(decisions: list[Decision]) -> Verdict:
-    for verdict in (Verdict.CRISIS, Verdict.HOLD, Verdict.ABSTAIN, Verdict.REPLACE):
-        if any(decision.verdict is verdict for decision in decisions):
-            return verdict
-    return Verdict.RELEASE
 
 
 def _summary(transcript: list[HistoryMessage]) -> str:

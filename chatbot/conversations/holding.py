@@ -18,8 +18,7 @@ async def hold(
     """The caller holds the conversation's lock and finishes the turn."""
     company = office.company
     sent = await rows.sentence_events(turn.message_id)
-    remainder = step.draft.sentences[step.first_held :]
-    draft = "".join(s.separator + s.text for s in remainder).strip()
+    draft = step.remainder
     summary: dict[str, Any] = {
         "released_prefix": joined(sent),
         "draft": draft,

@@ -17,6 +17,7 @@ from chatbot.conversations.office import Office
 from chatbot.conversations.repository import Conversations
 from chatbot.safety.entities import resolve
 from chatbot.safety.pii import find_entities, find_known, redact
+from chatbot.safety.released import KEPT
 from chatbot.storage.tables import Conversation, Message, ReviewItem
 from chatbot.types import HistoryMessage
 
@@ -137,7 +138,8 @@ async def _from_item(rows: Conversations, item: ReviewItem, conversation: Conver
         sentences=tuple(
             {**sentence, "text": clean(sentence["text"])}
             for number, sentence in enumerate(detail["sentences"])
-            if sentence["released"] or number >= detail.get("first_held", 0)
+            if sentence["verdict"] in KEPT
+            and (sentence["released"] or number >= detail.get("first_held", 0))
         ),
         citations=tuple(outcome["citations"]),
         reasons=tuple(item.codes),

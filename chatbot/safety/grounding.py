@@ -25,6 +25,7 @@ from chatbot.safety.grounding_units import PassageUnits, joined, read_passage
 from chatbot.safety.grounding_words import stem, tidy
 from chatbot.types import Passage, Reason, ReasonCode, SentenceKind
 from knowledge_base.encoder import EncoderFiles, TextEncoder
+from knowledge_base.units import under
 
 WEIGHTS = Path(__file__).parent / "weights" / "grounding"
 READ_BY_HEAD = 3  # passages whose evidence the network reads for one claim, nearest first
@@ -207,14 +208,16 @@ def evidence_text(passage: PassageUnits, comparison: Comparison) -> str:
 
 
 def verbatim(claim: Claim, passage: PassageUnits) -> bool:
-    """Whether the claim is a sentence, item or row of the passage, word for word, or a row with
-    some of its cells: the marks that set cells apart and a full stop at the end say nothing."""
+    """Whether the claim is a sentence, item or row of the passage, word for word, an item under
+    the heading of its section, or a row with some of its cells: the marks that set cells apart and
+    a full stop at the end say nothing."""
     said = claim.text.removesuffix(".")
     label, cells = _cells(said)
+    heading = passage.place.rpartition(" > ")[2]
     for unit in passage.units:
         text = unit.text.removesuffix(".")
         of_row, own = _cells(text)
-        if said == text or (cells and label == of_row and cells <= own):
+        if said in (text, under(heading, text)) or (cells and label == of_row and cells <= own):
             return True
     return False
 

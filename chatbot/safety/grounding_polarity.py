@@ -75,10 +75,11 @@ def _words(text: str) -> set[str]:
 
 def _negated(claim: Claim, best: Unit) -> bool:
     """Whether some statement of the claim is there with a 'not' more, or with one less."""
-    said_here = best.text
+    said_here, theirs = best.text, _statements(best.text)
     if best.scopes[0].row:  # each cell of a row has a 'yes' or 'no' of its own
-        said_here = max(best.scopes, key=lambda scope: share(claim.stems, scope.stems)).text
-    theirs = _statements(said_here)
+        cell = max(best.scopes, key=lambda scope: share(claim.stems, scope.stems))
+        said_here = cell.text
+        theirs = [*_statements(said_here), (said_here, cell.stems)]
     anywhere = bool(_NEGATION.search(tidy(said_here)))
     for position, (text, stems) in enumerate(_statements(claim.text)):
         if not stems:

@@ -37,6 +37,7 @@ _RATE = re.compile(
 _ADDRESS = re.compile(r"[^\s(<\[\"'*]*(?:@|://|www\.)[^\s)>\]\"'*]*")
 _OPENING = re.compile(r"^(yes|no),\s+(?=\w+\W+\w)", re.IGNORECASE)
 _WORD = re.compile(r"[a-z]+")
+_DENYING = frozenset({"no", "none", "cannot"})
 
 
 def slip(claim: str, question: str, passages: Sequence[Passage]) -> Reason | None:
@@ -122,4 +123,6 @@ def _addresses(text: str) -> list[str]:
 
 
 def _words(text: str) -> frozenset[str]:
-    return frozenset(_WORD.findall(text.lower().replace("n't", " not")))
+    """Each once; "no" and "cannot" are a "not"."""
+    words = _WORD.findall(text.lower().replace("n't", " not"))
+    return frozenset("not" if word in _DENYING else word for word in words)

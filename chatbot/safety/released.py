@@ -93,6 +93,10 @@ def release_static(
     return Released(_SEAL, text, {"by": "static", "id": text_id})
 
 
+KEPT = (Verdict.RELEASE, Verdict.HOLD)
+"""What stays in a draft; any other verdict drops the sentence."""
+
+
 class Draft:
     """What staff see before anything is released: sentences with the gate's word on each."""
 
@@ -105,3 +109,8 @@ class Draft:
     def add(self, sentence: Sentence, decision: Decision) -> None:
         self.sentences.append(sentence)
         self.decisions.append(decision)
+
+    def kept(self, first: int = 0) -> list[Sentence]:
+        """From sentence ``first`` on, without those that gave way to others."""
+        judged = zip(self.sentences[first:], self.decisions[first:], strict=True)
+        return [sentence for sentence, decision in judged if decision.verdict in KEPT]

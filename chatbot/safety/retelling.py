@@ -103,8 +103,11 @@ def _common_labels(passages: Sequence[Passage]) -> dict[int, frozenset[str]]:
 
 
 def _copied(claim: str, unit: str) -> bool:
-    """Word for word from the beginning of a sentence or step of the piece on."""
+    """Word for word from the beginning of a sentence or step of the piece on; of a row not its
+    label alone, which says nothing ("The sole comes off within 2 years": covered or not?)."""
     said = " ".join(claim.rstrip(" .").split())
+    if _label(unit).startswith(said):
+        return False
     starts = (0, *(match.end() for match in _BEGINS.finditer(unit)))
     return any(" ".join(unit[start:].split()).startswith(said) for start in starts)
 
@@ -145,6 +148,8 @@ def _in_named_cells(claim: str, row: str, place: str) -> bool:
     one cell if it names none; and a range keeps both its ends: "a size L chest takes 93 cm" is not
     in "Size L: Chest 102 to 107; Waist 88 to 93"."""
     label, _, rest = row.partition(":")
+    if _tokens(claim).keys() <= _tokens(f"{label} {place}").keys():
+        return False  # nothing of what the row says of it
     cells = [cell.strip() for cell in rest.split(";")]
     names = [_tokens(_FIGURE.sub(" ", cell)).keys() for cell in cells]
     shared = {word for word, times in Counter(w for n in names for w in n).items() if times > 1}
@@ -152,6 +157,8 @@ def _in_named_cells(claim: str, row: str, place: str) -> bool:
     for part in _statements(claim):
         said = _tokens(part).keys()
         named = [c for c, words in zip(cells, names, strict=True) if (words - shared) & said]
+        if "not" not in said and any("not" in _tokens(cell) for cell in named):
+            return False
         figures = _figures(part) - about
         whole = [_figures(cell) for cell in named or cells if not _halved(cell, figures)]
         held = [set().union(*whole)] if named else whole

@@ -4,7 +4,13 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list, unsaid
+from chatbot.answering.quote import (
+    apart_from_lists,
+    best_quotes,
+    is_numbered_list,
+    unsaid,
+    without_heading_again,
+)
 from chatbot.types import Passage, Sentence, SentenceKind
 from tests.support.desk import WordEncoder
 
@@ -47,6 +53,17 @@ def test_a_unit_that_points_back_brings_the_one_before_it():
     first, second = text.split(". ")
     found = quoted(passage(text, (f"{first}.", 0.1), (second, 0.9)))
     assert found == [f"{first}. {second}"]
+
+
+def test_a_list_item_is_quoted_under_its_heading_the_first_time():
+    items = "- It asks you to pay a fee.\n- You have won a tent."
+    first, second = items.replace("- ", "").split("\n")
+    fake = replace(passage(items, (first, 0.9), (second, 0.8)), heading="Messages > A fake message")
+    quotes = best_quotes("question", (fake,), WordEncoder())
+    assert [quote.text for quote in quotes] == [f"A fake message: {one}" for one in (first, second)]
+    said = [quotes[0].text]
+    assert without_heading_again(quotes[1], said, (fake,)).text == second
+    assert without_heading_again(quotes[1], ["Something else."], (fake,)) == quotes[1]
 
 
 def test_what_was_said_is_not_said_again():

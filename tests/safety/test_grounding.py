@@ -108,6 +108,15 @@ def test_what_one_row_of_a_table_says_is_not_true_of_another(checker: GroundingC
     assert checker.check("Express delivery is not offered to Austria.", [PRICES]).supported
 
 
+def test_a_row_that_says_no_supports_no_sentence_without_it(checker: GroundingChecker) -> None:
+    rows = "| What happened | Covered by the guarantee? |\n|---|---|\n"
+    rows += "| A tent pole snapped in a storm | No, accident |\n| A seam leaks | Yes |\n"
+    wear = passage("wear", "Wear and tear", rows)
+    said = "A tent pole snapped in a storm is covered by the guarantee."
+    assert not checker.check(said, [wear]).supported
+    assert checker.check("A seam that leaks is covered by the guarantee.", [wear]).supported
+
+
 def test_northern_ireland_is_another_place_than_ireland(checker: GroundingChecker) -> None:
     north = passage(
         "ni", "Delivery", "Delivery to Northern Ireland costs £4.50 and takes 3 to 5 working days."
@@ -199,3 +208,11 @@ def test_a_quoted_row_is_its_row_however_its_cells_are_set_apart(quote, same):
     table += "| Spain | €6.95 | not offered |\n"
     row = Passage("a", "0" * 12, "a#0", "Delivery", "", "", table, 0.9)
     assert verbatim(Claim.of(quote), read_passage(row)) is same
+
+
+def test_an_item_under_the_heading_of_its_section_is_verbatim():
+    text = "- It asks you to pay a fee.\n- You have won a tent."
+    fake = Passage("a", "0" * 12, "a#0", "Messages", "A fake message", "", text, 0.9)
+    read = read_passage(fake)
+    assert verbatim(Claim.of("A fake message: It asks you to pay a fee."), read)
+    assert not verbatim(Claim.of("A real message: It asks you to pay a fee."), read)

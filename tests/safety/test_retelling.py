@@ -139,6 +139,7 @@ def test_the_reranker_judged_pieces_are_taken_where_there_are_any() -> None:
 
 SIZES = "Size L: Chest (cm) 102 to 107; Waist (cm) 88 to 93; Arm (cm) 84"
 POSTAGE = "Address Germany: Standard €4.95; Free standard from €80; Express €11.95"
+WEAR = "A tent pole snapped in a storm: Covered by the guarantee? No, accident"
 RENTAL = "Tent Tarn 2: Sleeps 2; 3 nights £36 / €42; 7 nights £63 / €74; Extra night £9 / €11"
 
 
@@ -154,6 +155,10 @@ RENTAL = "Tent Tarn 2: Sleeps 2; 3 nights £36 / €42; 7 nights £63 / €74; E
         ("Standard delivery to Germany costs €4.95, and express €11.95.", POSTAGE, True),
         ("The Tarn 2 for 3 nights costs £36 or €42.", RENTAL, True),
         ("The Tarn 2 for 7 nights costs £36.", RENTAL, False),
+        ("A tent pole snapped in a storm is covered by the guarantee.", WEAR, False),
+        ("A tent pole snapped in a storm.", WEAR, False),
+        ("It takes 7 nights.", RENTAL, False),
+        ("A tent pole snapped in a storm is not covered by the guarantee.", WEAR, True),
     ],
 )
 def test_of_a_tables_row_each_number_keeps_to_its_column(claim: str, row: str, right: bool) -> None:
