@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chatbot.answering.quote import quoted, unsaid, without_heading_again
+from chatbot.answering.quote import quoted, repeated, unsaid, without_heading_again
 from chatbot.desk import Desk
 from chatbot.safety.grounding_slips import slip
 from chatbot.safety.retelling import Retold, retold
@@ -51,6 +51,8 @@ class Claims:
         """``said``: sentences of the answer so far; the first claim must answer the question."""
         if written.kind is not SentenceKind.CLAIM or not self.best:
             return Settled(written)
+        if repeated(written.text, [sentence.text for sentence in said]):
+            return Settled(None, Reason(ReasonCode.BESIDE_THE_POINT, "It was said already."))
         if self.desk.rewords:
             return await self._rest(written, None, said)
         found = await self.desk.workers.run(retold, written.text, self.passages)

@@ -64,8 +64,10 @@ def best_quotes(
 
 
 def quoted(unit: str, passages: Sequence[Passage], number: int) -> Sentence:
-    """A unit of passage ``number`` (from 1), word for word, cited."""
-    return _sentence(_legible(unit, passages[number - 1]), number)
+    """A unit of passage ``number`` (from 1), word for word, cited; a step that is told without the
+    others loses its number."""
+    told = _legible(unit, passages[number - 1])
+    return _sentence(told if is_numbered_list(told) else _STEP.sub("", told), number)
 
 
 def unsaid(
@@ -85,6 +87,12 @@ def unsaid(
         or (alike < SAID_LIKENESS and _share_of(quote.text, words) < SAID_WORDS)
     )
     return tuple(quote for quote in new if quote is not None)
+
+
+def repeated(text: str, said: Sequence[str]) -> bool:
+    """Whether one sentence of ``said`` has all words of ``text``."""
+    words = _words(text)
+    return bool(words) and any(words <= _words(other) for other in said)
 
 
 def _without_said_cells(quote: Sentence, words: set[str]) -> Sentence | None:

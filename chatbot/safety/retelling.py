@@ -164,6 +164,9 @@ def _in_named_cells(claim: str, row: str, place: str) -> bool:
         held = [set().union(*whole)] if named else whole
         if figures and not any(figures <= cell for cell in held):
             return False
+        silent = [c for c in named if (own := _figures(c) - about) and not own & figures]
+        if figures and silent:
+            return False  # "the arm of an M chest is 82 cm": of the chest it says nothing
     return True
 
 

@@ -8,6 +8,7 @@ from chatbot.answering.quote import (
     apart_from_lists,
     best_quotes,
     is_numbered_list,
+    repeated,
     unsaid,
     without_heading_again,
 )
@@ -71,6 +72,19 @@ def test_what_was_said_is_not_said_again():
     quotes = [Sentence(text, SentenceKind.CLAIM, (1,)) for text in (GERMANY, SPAIN)]
     assert [quote.text for quote in unsaid(quotes, [said], WordEncoder())] == [SPAIN]
     assert unsaid(quotes, [], WordEncoder()) == tuple(quotes)
+
+
+def test_a_sentence_repeats_another_that_has_all_its_words():
+    said = ["Trousers come in short (76 cm), regular (81 cm) and long (86 cm)."]
+    assert repeated("Trousers come in regular (81 cm) and long (86 cm.", said)
+    assert not repeated("Trousers come in long (91 cm).", said)
+    assert not repeated("", said)
+
+
+def test_a_step_that_is_told_alone_has_no_number():
+    step = "2. Print the label and hand the parcel in."
+    others = "\n".join(f"{n}. {'Do what the page says now. ' * 6}" for n in (1, 3, 4))
+    assert quoted(passage(f"{step}\n{others}", (step, 0.9))) == [step.removeprefix("2. ")]
 
 
 def test_of_a_row_only_the_cells_are_added_that_were_not_said():

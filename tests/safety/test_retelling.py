@@ -150,6 +150,7 @@ RENTAL = "Tent Tarn 2: Sleeps 2; 3 nights £36 / €42; 7 nights £63 / €74; E
         ("Size L is for a chest of 107 cm.", SIZES, False),
         ("Size L has a chest of 102 to 107 cm and a waist of 88 to 93 cm.", SIZES, True),
         ("Size L has an arm of 84 cm.", SIZES, True),
+        ("The arm on a size L chest is 84 cm.", SIZES, False),
         ("Express delivery to Germany costs €11.95.", POSTAGE, True),
         ("Express delivery to Germany costs €4.95.", POSTAGE, False),
         ("Standard delivery to Germany costs €4.95, and express €11.95.", POSTAGE, True),
