@@ -12,7 +12,7 @@ from __future__ import annotations
 
 import re
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Sequence, Set
 from dataclasses import dataclass
 from functools import lru_cache
 
@@ -42,6 +42,7 @@ _STATEMENTS = re.compile(
 _BEGINS = re.compile(r"(?:[.!?:;]|\d[.)])\s+|\n")  # behind it a sentence, step or cell begins
 _FINITE = frozenset(("is", "are", "was", "were", "be", "can", "will", "must", "may", "has", "have"))
 _FIGURE = re.compile(r"\d+(?:[.,:]\d+)*")
+_NUMERAL = re.compile(rf"[£€$%]|{_FIGURE.pattern}")
 _RANGE = re.compile(rf"({_FIGURE.pattern}) ?(?:to|–|-) ?[£€$]?({_FIGURE.pattern})")
 _NAME = re.compile(r"\b[A-Z][\w-]*(?: (?:[A-Z][\w-]*|\d{1,3}\b))*")
 _ROW = re.compile(r"^[^:]{1,80}: ")  # what one row of a table says, another does not
@@ -144,30 +145,53 @@ def _aligned(claim: str, unit: str, place: str) -> bool:
 
 
 def _in_named_cells(claim: str, row: str, place: str) -> bool:
-    """Of a table's row the numbers of a statement stand in the cells whose columns it names, or in
-    one cell if it names none; and a range keeps both its ends: "a size L chest takes 93 cm" is not
-    in "Size L: Chest 102 to 107; Waist 88 to 93"."""
+    """Of a table's row a statement's numbers stand in the cells whose columns it names, a range
+    with both its ends, and each of those cells gives one: "a size L chest takes 93 cm" is not in
+    "Size L: Chest 102 to 107; Waist 88 to 93". Where several cells have numbers it must name a
+    column. What a named cell denies, it denies too: "a snapped pole is covered" is not in "Snapped
+    pole: Covered? No, accident"."""
     label, _, rest = row.partition(":")
     if _tokens(claim).keys() <= _tokens(f"{label} {place}").keys():
         return False  # nothing of what the row says of it
     cells = [cell.strip() for cell in rest.split(";")]
-    names = [_tokens(_FIGURE.sub(" ", cell)).keys() for cell in cells]
-    shared = {word for word, times in Counter(w for n in names for w in n).items() if times > 1}
     about = _figures(f"{label} {place}")
     for part in _statements(claim):
-        said = _tokens(part).keys()
-        named = [c for c, words in zip(cells, names, strict=True) if (words - shared) & said]
+        said, figures = _tokens(part).keys(), _figures(part) - about
+        named = _named_cells(cells, said, figures)
         if "not" not in said and any("not" in _tokens(cell) for cell in named):
             return False
-        figures = _figures(part) - about
         whole = [_figures(cell) for cell in named or cells if not _halved(cell, figures)]
         held = [set().union(*whole)] if named else whole
         if figures and not any(figures <= cell for cell in held):
             return False
+        if figures and not named and sum(bool(_figures(cell)) for cell in cells) > 1:
+            return False  # "delivery to Ireland costs €11.95": the express one does
         silent = [c for c in named if (own := _figures(c) - about) and not own & figures]
         if figures and silent:
             return False  # "the arm of an M chest is 82 cm": of the chest it says nothing
     return True
+
+
+def _named_cells(cells: list[str], said: Set[str], figures: set[str]) -> list[str]:
+    """Those whose column ``said`` names: by a word that no other column has, by all its words where
+    no other has the same, or by the number that it begins with ("3 nights £36"). Who says "Circle
+    Plus" names "Circle" only with a number of it."""
+    words = [frozenset(_tokens(_NUMERAL.sub(" ", cell)).keys()) for cell in cells]
+    times = Counter(word for own in words for word in own)
+
+    def named(cell: str, own: frozenset[str]) -> bool:
+        if any(times[word] == 1 for word in own & said):
+            return True
+        begins = _FIGURE.match(cell)
+        told = begins is not None and begins[0] in figures
+        return bool(own) and own <= said and (told or words.count(own) == 1)
+
+    found = [(cell, own) for cell, own in zip(cells, words, strict=True) if named(cell, own)]
+    return [
+        cell
+        for cell, own in found
+        if _figures(cell) & figures or not any(own < other for _, other in found)
+    ]
 
 
 def _halved(cell: str, figures: set[str]) -> bool:

@@ -140,6 +140,7 @@ def test_the_reranker_judged_pieces_are_taken_where_there_are_any() -> None:
 SIZES = "Size L: Chest (cm) 102 to 107; Waist (cm) 88 to 93; Arm (cm) 84"
 POSTAGE = "Address Germany: Standard €4.95; Free standard from €80; Express €11.95"
 WEAR = "A tent pole snapped in a storm: Covered by the guarantee? No, accident"
+FEES = "Yearly fee: Circle £15 / €18; Circle Plus £39 / €45"
 RENTAL = "Tent Tarn 2: Sleeps 2; 3 nights £36 / €42; 7 nights £63 / €74; Extra night £9 / €11"
 
 
@@ -153,9 +154,20 @@ RENTAL = "Tent Tarn 2: Sleeps 2; 3 nights £36 / €42; 7 nights £63 / €74; E
         ("The arm on a size L chest is 84 cm.", SIZES, False),
         ("Express delivery to Germany costs €11.95.", POSTAGE, True),
         ("Express delivery to Germany costs €4.95.", POSTAGE, False),
+        ("Delivery to Germany costs €11.95.", POSTAGE, False),
+        ("Standard delivery to Germany costs €4.95.", POSTAGE, True),
+        ("Standard delivery to Germany costs €80.", POSTAGE, False),
+        ("Delivery to Germany is free from €80.", POSTAGE, True),
         ("Standard delivery to Germany costs €4.95, and express €11.95.", POSTAGE, True),
         ("The Tarn 2 for 3 nights costs £36 or €42.", RENTAL, True),
         ("The Tarn 2 for 7 nights costs £36.", RENTAL, False),
+        ("The yearly fee of Circle Plus is £39 or €45.", FEES, True),
+        ("The yearly fee of Circle is £15.", FEES, True),
+        ("The yearly fee is £15 for Circle and £39 for Circle Plus.", FEES, True),
+        ("The yearly fee of Circle Plus is £15.", FEES, False),
+        ("The yearly fee is £15.", FEES, False),
+        ("Renting the Tarn 2 costs £36 or €42.", RENTAL, False),
+        ("An extra night in the Tarn 2 costs £9 or €11.", RENTAL, True),
         ("A tent pole snapped in a storm is covered by the guarantee.", WEAR, False),
         ("A tent pole snapped in a storm.", WEAR, False),
         ("It takes 7 nights.", RENTAL, False),
