@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from chatbot.answering.quote import quoted, repeated, unsaid, without_heading_again
 from chatbot.desk import Desk
 from chatbot.safety.grounding_slips import slip
+from chatbot.safety.grounding_words import of_another_place, places_of
 from chatbot.safety.retelling import Retold, retold
 from chatbot.types import Passage, Reason, ReasonCode, Sentence, SentenceKind
 from knowledge_base.reranker import place_of
@@ -53,6 +54,9 @@ class Claims:
             return Settled(written)
         if repeated(written.text, [sentence.text for sentence in said]):
             return Settled(None, Reason(ReasonCode.BESIDE_THE_POINT, "It was said already."))
+        if self._elsewhere(written):
+            detail = "It speaks of another country than the question."
+            return Settled(None, Reason(ReasonCode.BESIDE_THE_POINT, detail))
         if self.desk.rewords:
             return await self._rest(written, None, said)
         found = await self.desk.workers.run(retold, written.text, self.passages)
@@ -72,6 +76,8 @@ class Claims:
 
     async def new(self, quote: Sentence, said: Sequence[Sentence]) -> Sentence | None:
         """What of ``quote`` was not said, if it is worth saying beside it."""
+        if self._elsewhere(quote):
+            return None
         texts = [sentence.text for sentence in said]
         new = await self.desk.workers.run(unsaid, (quote,), texts, self.desk.encoder)
         if not new or await self.beside(new[0], said):
@@ -95,6 +101,9 @@ class Claims:
             place = place_of(cited[0].title, cited[0].heading) if cited else ""
             self._relevance[claim.text] = await self.desk.relevance(self.query, claim.text, place)
         return self._relevance[claim.text]
+
+    def _elsewhere(self, claim: Sentence) -> bool:
+        return of_another_place(claim.text, places_of(self.query))
 
     def _cited(self, claim: Sentence) -> list[Passage]:
         return [self.passages[n - 1] for n in claim.cited if 1 <= n <= len(self.passages)]

@@ -133,6 +133,16 @@ async def test_what_was_said_is_not_said_again() -> None:
     assert said(found).count("60") == 1
 
 
+async def test_a_price_for_another_country_gives_way_to_the_right_one() -> None:
+    units = (("Delivery to the UK costs £4.50.", 0.9), ("Other EU countries cost €9.95.", 0.8))
+    passage = replace(PASSAGES[0], text=" ".join(text for text, _ in units), units=units)
+    engine = ScriptedEngine("Delivery to the UK costs £4.50 [1].")
+    found = await steps(ScriptedDesk(engine, passages=[passage]), "What is delivery to Spain?")
+    assert said(found) == units[1][0]
+    assert isinstance(found[-1], Answered)
+    assert "another country" in found[-1].draft.decisions[0].reasons[0].detail
+
+
 async def test_a_word_that_only_the_question_has_is_no_fact_of_the_passage() -> None:
     engine = ScriptedEngine("You can return a kayak within 60 days of delivery [1].")
     desk = ScriptedDesk(engine, passages=judged(0.9))

@@ -102,6 +102,21 @@ _COUNTRIES = (
     "northernireland northkorea southkorea southafrica"
 )
 COUNTRIES = frozenset(_COUNTRIES.split())
+_UNION = (
+    "austria belgium bulgaria croatia cyprus czechia denmark estonia finland france germany greece "
+    "hungary ireland italy latvia lithuania luxembourg malta netherlands poland portugal romania "
+    "slovakia slovenia spain sweden"
+)
+_KINGDOM = "england scotland wales northernireland"
+_PARTS = (
+    ("uk britain", f"uk britain {_KINGDOM}"),
+    ("eu", f"eu {_UNION}"),
+    (
+        "europe",
+        f"europe eu uk britain norway switzerland liechtenstein iceland {_KINGDOM} {_UNION}",
+    ),
+)
+_GROUPS = tuple((frozenset(names.split()), frozenset(own.split())) for names, own in _PARTS)
 ANTONYMS = tuple(
     (frozenset(a.split()), frozenset(b.split()))
     for a, b in (
@@ -188,6 +203,26 @@ def another_of_its_name(text: str, names: frozenset[tuple[str, str]]) -> bool:
     """Whether ``text`` is about the Tarn 2 where ``names`` has the Tarn 3."""
     own = numbered_names(text)
     return not names & own and bool({name for name, _ in names} & {name for name, _ in own})
+
+
+def places_of(text: str) -> frozenset[str]:
+    """The countries that a text names; 'Northern Ireland' is one of its own."""
+    return COUNTRIES & frozenset(words_of(tidy(text)))
+
+
+def of_another_place(text: str, asked: frozenset[str]) -> bool:
+    """Whether ``text`` names countries, and none that ``asked`` names, lies in or holds: the UK
+    speaks for Scotland and the EU for Spain, but not Northern Ireland for Ireland."""
+    own = places_of(text)
+    if not own or not asked:
+        return False
+    near = set(asked)
+    for names, members in _GROUPS:
+        if asked & names:
+            near |= members
+        if asked & members:
+            near |= names
+    return not own & near
 
 
 def words_of(text: str) -> list[str]:
