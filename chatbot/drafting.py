@@ -32,7 +32,7 @@ from chatbot.types import (
     Verdict,
 )
 
-ANSWERED_FROM = 0.38
+ANSWERED_FROM = 0.34
 """Probability of an answer (``answerable``) below which nothing is said. From here on the best unit
 is quoted where the model found none."""
 OURS_FROM = 0.22

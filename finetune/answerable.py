@@ -98,7 +98,7 @@ def weighed(seen: Sequence[Seen]) -> dict[str, list[float]]:
     if len({one.answers for one in seen}) < 2:
         raise BadInput("questions with and without an answer are needed, at least one of each")
     found = {}
-    for name, width in (("BOTH", 3), ("ALONE", 2)):
+    for name, width in (("BOTH", 2), ("ALONE", 1)):
         if len(seen[0].features) >= width:
             inputs = [one.features[:width] for one in seen]
             found[name] = _weights(inputs, [one.answers for one in seen])
@@ -140,7 +140,7 @@ def costs(seen: Sequence[Seen]) -> dict[str, Any]:
         "auc served": round(float(roc_auc_score(labels, [one.odds for one in seen])), 4),
     }
     columns = zip(*(one.features for one in seen), strict=True)
-    for name, column in zip(("best", "second", "model"), columns, strict=False):
+    for name, column in zip(("units", "model"), columns, strict=False):
         found[f"auc {name}"] = round(float(roc_auc_score(labels, column)), 4)
     for share in ABSTAINED:
         threshold = without[min(len(without), round(share * len(without))) - 1]

@@ -157,7 +157,7 @@ def evaluate_generation_command(
     data_dir: DataDir = None,
 ) -> None:
     """Judge raw answers, before any gate: right, cited, abstained."""
-    from chatbot.answering.engine import load_engine
+    from chatbot.answering.choice import load_engine
     from finetune.answers_eval import evaluate
     from finetune.answers_rows import read_rows
 

@@ -14,7 +14,8 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.answering.base_model import base_digest, prepare_base_model
-from chatbot.answering.engine import Engine, load_engine
+from chatbot.answering.choice import load_engine
+from chatbot.answering.engine import Engine
 from chatbot.answering.served import AnswerRegistry, check_adapter, resolve_adapter
 from chatbot.errors import BadInput
 from chatbot.safety.moderation import Moderator, load_moderator

@@ -100,7 +100,7 @@ def balanced_accuracy(wanted: Any, flagged: Any) -> float | None:
 def load_evaluated(model: Path | None, views: bool = True) -> tuple[WindowedScorer, Calibration]:
     """Scorer and calibration of a folder that ``finetune toxicity --out`` wrote, of a folder
     with a model.ckpt, of a checkpoint file, or, for None, of the settings."""
-    from chatbot.safety.toxicity import load_scorer
+    from chatbot.safety.toxicity_choice import load_scorer
 
     if model is None:
         return load_scorer(load_settings()), Calibration.load()

@@ -145,7 +145,7 @@ def curated(
     """Print the nearest curated answers with their scores, and which one TEXT would get."""
 
     def run() -> None:
-        from knowledge_base.curated import match_curated, nearest_curated
+        from knowledge_base.curated_match import match_curated, nearest_curated
 
         settings = _settings(data_dir)
         snapshot = open_store(settings).current()

@@ -14,12 +14,8 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from knowledge_base.curated import (
-    VERBATIM,
-    CuratedCalibration,
-    best_curated_score,
-    curated_scores,
-)
+from knowledge_base.curated import VERBATIM, CuratedCalibration
+from knowledge_base.curated_match import best_curated_score, curated_scores
 from knowledge_base.embedding import Progress
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.lexical import words

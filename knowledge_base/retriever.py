@@ -12,7 +12,8 @@ from itertools import chain
 from threading import Lock
 
 from knowledge_base.article import PUBLIC, Article
-from knowledge_base.curated import CuratedAnswer, match_curated
+from knowledge_base.curated import CuratedAnswer
+from knowledge_base.curated_match import match_curated
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.errors import EncoderMismatch
 from knowledge_base.interleaving import best_of, interleaved, leading

@@ -17,13 +17,14 @@ import math
 import re
 from collections.abc import Sequence
 
+from chatbot.answering.focus import MAX_UNITS
 from chatbot.types import Passage
 from knowledge_base.query import leans_on_the_turn_before
 
-BOTH = (0.393, -0.04, 0.277, 1.25)
-"""Constant, then the weights of the logits of the best unit, of the second best, and of an
+BOTH = (-0.238, 0.184, 1.227)
+"""Constant, then the weights of the logits of any of the best units being the answer, and of an
 answer (the abstention's, negative)."""
-ALONE = (0.818, 0.209, 0.33)
+ALONE = (-0.087, 0.405)
 """Without the answer model, where its engine cannot tell."""
 OURS = (-1.206, 0.439, 1.47, -0.159, 1.755)
 """Constant, then the weights of the logits of the best unit, of the best passage's relevance and of
@@ -85,9 +86,13 @@ def matter(
 
 
 def features(scores: Sequence[float], doubt: float | None) -> tuple[float, ...]:
-    """What the weights are for; ``scores`` are the units', best first."""
-    best, second = ([*scores[:2], 0.0])[:2]
-    own = (logit(best), logit(second))
+    """What the weights are for; ``scores`` are the units', best first.
+
+    That a second unit says nothing is no sign against the best one: many help centres say each
+    thing once.
+    """
+    none = math.prod(1 - score for score in scores[:MAX_UNITS])
+    own = (logit(1 - none),)
     return own if doubt is None else (*own, -logit(doubt))
 
 

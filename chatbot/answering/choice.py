@@ -46,6 +46,11 @@ def choose_engine(settings: Settings) -> Chosen:
     return Chosen(engine, f"openvino cannot be used: {reason}", fallback=True)
 
 
+def load_engine(settings: Settings) -> Engine:
+    """The engine of ``choose_engine``, without the reason. Call it in a thread."""
+    return choose_engine(settings).engine
+
+
 def prepare_engine(settings: Settings) -> None:
     """What the first start does before any worker loads: the base model's files and, where
     openvino will serve, the merged one. Raises SetupError."""

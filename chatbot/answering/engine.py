@@ -12,7 +12,6 @@ from typing import Any, Protocol
 
 from chatbot.answering.prompt import PromptSegment
 from chatbot.errors import TooManyRequests, Unavailable
-from chatbot.settings import Settings
 
 
 class EngineBusy(TooManyRequests):
@@ -101,13 +100,3 @@ def engine_status(engine: Engine) -> dict[str, Any]:
         "reason": getattr(engine, "reason", ""),
         "problem": broken or getattr(engine, "problem", None),
     }
-
-
-def load_engine(settings: Settings) -> Engine:
-    """The engine that the settings ask for, its model loaded (``choice.choose_engine``).
-
-    Takes seconds to a minute (first start): call it in a thread. Raises SetupError.
-    """
-    from chatbot.answering.choice import choose_engine
-
-    return choose_engine(settings).engine

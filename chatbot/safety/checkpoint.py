@@ -51,7 +51,7 @@ def prepare_toxicity(settings: Settings) -> Path:
     if settings.toxicity_model in NAMED_MODELS:
         raise SetupError(
             f"toxicity_model={settings.toxicity_model!r} is loaded by name, not from a file; "
-            "use chatbot.safety.toxicity.load_scorer"
+            "use chatbot.safety.toxicity_choice.load_scorer"
         )
     if settings.toxicity_model == "default":
         return assemble(WEIGHTS / "delta.safetensors", EncoderFiles(), root)

@@ -14,7 +14,8 @@ from typing import TYPE_CHECKING, Any
 
 from chatbot.errors import BadInput
 from chatbot.safety.calibration import Calibration
-from chatbot.safety.toxicity import MAX_CHARS, ScoreUnreadable, ToxicityScorer, load_scorer
+from chatbot.safety.toxicity import MAX_CHARS, ScoreUnreadable, ToxicityScorer
+from chatbot.safety.toxicity_choice import load_scorer
 from chatbot.types import Reason, ReasonCode, Side, Verdict
 
 if TYPE_CHECKING:

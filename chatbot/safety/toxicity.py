@@ -15,14 +15,10 @@ from collections import OrderedDict
 from collections.abc import Sequence
 from hashlib import sha256
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Protocol
+from typing import Any, Protocol
 
 from chatbot.errors import SetupError, Unavailable
-from chatbot.safety.checkpoint import NAMED_MODELS, prepare_toxicity
 from chatbot.safety.views import clean, model_text, scoring_views
-
-if TYPE_CHECKING:
-    from chatbot.settings import Settings
 
 log = logging.getLogger(__name__)
 
@@ -212,18 +208,6 @@ def load_detoxify(checkpoint: Path | None = None, model: str = "original") -> An
 
 def scorer_name(checkpoint: Path | None, model: str = "original") -> str:
     return f"detoxify:{checkpoint.parent.name if checkpoint else model}"
-
-
-def load_scorer(settings: Settings) -> WindowedScorer:
-    """The scorer that ``settings.toxicity_model`` asks for.
-
-    Raises SetupError naming file or name and remedy.
-    """
-    if settings.toxicity_model in NAMED_MODELS:
-        return DetoxifyScorer(model=settings.toxicity_model)
-    from chatbot.safety.toxicity_compiled import CompiledScorer
-
-    return CompiledScorer(prepare_toxicity(settings), settings.compiled_dir)
 
 
 def readable(value: object, category: str, name: str) -> float:

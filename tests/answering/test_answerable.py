@@ -39,8 +39,10 @@ def test_certainty_stays_finite(score: float) -> None:
     assert 0 < answerable(found(score), 1 - score) < 1
 
 
-def test_a_single_unit_has_no_second() -> None:
+def test_that_other_units_say_nothing_is_no_sign_against_the_best() -> None:
     assert features([0.7], None) == features([0.7, 0.0], None)
+    assert features([0.7, 0.4], None) > features([0.7], None)
+    assert answerable(found(0.62, 0.001), 0.36) > 0.5
 
 
 def test_what_is_found_and_the_router_tell_whether_a_message_is_the_companys() -> None:

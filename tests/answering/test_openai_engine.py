@@ -6,7 +6,8 @@ from typing import Any
 import httpx
 import pytest
 
-from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest, load_engine
+from chatbot.answering.choice import load_engine
+from chatbot.answering.engine import EngineBusy, EngineFailed, GenerationRequest
 from chatbot.answering.openai_engine import OpenAIEngine
 from chatbot.answering.prompt import PromptSegment
 from chatbot.errors import SetupError

@@ -7,8 +7,9 @@ from typing import Any
 import pytest
 import torch
 
+from chatbot.answering.choice import load_engine
 from chatbot.answering.decoding import Decoder
-from chatbot.answering.engine import EngineFailed, GenerationRequest, load_engine
+from chatbot.answering.engine import EngineFailed, GenerationRequest
 from chatbot.answering.prompt import build_segments, encode
 from chatbot.answering.transformers_engine import TransformersEngine, load_model
 from chatbot.errors import SetupError

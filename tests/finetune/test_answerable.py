@@ -6,6 +6,7 @@ from dataclasses import replace
 
 import pytest
 
+from chatbot.answering.answerable import logit
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.errors import BadInput
 from finetune.answerable import (
@@ -27,10 +28,9 @@ def seen(count: int = 200) -> list[Seen]:
     rows = []
     for n in range(count):
         answer = float(n % 2)
-        best, second = rng.gauss(answer * 0.5, 1), rng.gauss(0, 1)
-        model = rng.gauss(answer * 3 - 1.5, 1)
-        about = (best, second, 0.0, 2.0)
-        rows.append(Seen(bool(answer), model, (best, second, model), 0.9, about))
+        units, model = rng.gauss(answer * 0.5, 1), rng.gauss(answer * 3 - 1.5, 1)
+        about = (units, rng.gauss(0, 1), 0.0, 2.0)
+        rows.append(Seen(bool(answer), model, (units, model), 0.9, about))
     return rows
 
 
@@ -38,28 +38,27 @@ def elsewhere(count: int = 100) -> list[Seen]:
     """Nothing found is relevant; the model does not doubt."""
     rng = random.Random(7)
     return [
-        Seen(False, 0.9, (-4.0, -5.0, 3.0), 0.1, (rng.gauss(-4, 1), rng.gauss(-4, 1), 1.0, 1.5))
+        Seen(False, 0.9, (-4.0, 3.0), 0.1, (rng.gauss(-4, 1), rng.gauss(-4, 1), 1.0, 1.5))
         for _ in range(count)
     ]
 
 
 def test_the_judge_that_knows_more_weighs_more() -> None:
     found = weighed(seen())
-    constant, best, second, model = found["BOTH"]
-    assert model > best > 0.1
-    assert abs(second) < 0.3
-    assert len(found["ALONE"]) == 3
+    constant, units, model = found["BOTH"]
+    assert model > units > 0.1
+    assert len(found["ALONE"]) == 2
     assert abs(constant) < 1
 
 
 def test_without_the_models_doubt_only_the_reranker_is_weighed() -> None:
-    assert [*weighed([replace(row, features=row.features[:2]) for row in seen()])] == ["ALONE"]
+    assert [*weighed([replace(row, features=row.features[:1]) for row in seen()])] == ["ALONE"]
 
 
 def test_what_a_threshold_costs_is_told_for_each_share() -> None:
     found = costs(seen())
     assert found["n"] == 200
-    assert 0.5 < found["auc best"] < found["auc model"] <= 1
+    assert 0.5 < found["auc units"] < found["auc model"] <= 1
     lost = [found[f"abstained {share}"]["lost"] for share in ("0.8", "0.85", "0.9", "0.95")]
     assert lost == sorted(lost)
 
@@ -89,12 +88,11 @@ async def test_questions_are_asked_as_a_turn_asks_them() -> None:
         (one,) = await observe(rows, desk)
     finally:
         await desk.close()
-    best, second, model = one.features
+    units, model = one.features
     assert one.answers
     assert one.odds > 0.9
-    assert best == second
+    assert units > one.matter[0] == logit(0.8)
     assert model > 2
-    assert one.matter[0] == best
     assert one.matter[-1] == pytest.approx(math.log(3))
 
 

@@ -9,7 +9,8 @@ from pathlib import Path
 
 import pytest
 
-from knowledge_base.curated import VERBATIM, CuratedAnswer, match_curated, nearest_curated
+from knowledge_base.curated import VERBATIM, CuratedAnswer
+from knowledge_base.curated_match import match_curated, nearest_curated
 from knowledge_base.readers import read_articles
 from knowledge_base.settings import SAMPLE_COMPANY
 from knowledge_base.store import SnapshotStore

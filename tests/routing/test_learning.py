@@ -37,7 +37,7 @@ def test_a_message_that_went_well_is_not_collected() -> None:
 
 
 def test_an_unclear_message_is_collected_with_the_routers_guess() -> None:
-    (found,) = judged([asked("the thing with the other one")], router())
+    (found,) = judged([asked("the second one please")], router())
     assert "low_confidence" in found.why
     row = found.as_row()
     assert row["intent"] is None
