@@ -10,7 +10,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
-from chatbot.answering.quote import quoted, repeated, unsaid, without_heading_again
+from chatbot.answering.quote import (
+    best_quotes,
+    cut_from,
+    quoted,
+    repeated,
+    unsaid,
+    without_heading_again,
+)
 from chatbot.desk import Desk
 from chatbot.safety.grounding_slips import slip
 from chatbot.safety.grounding_words import of_another_place, places_of
@@ -47,6 +54,7 @@ class Claims:
         self.desk, self.query, self.passages, self.best = desk, query, passages, best
         self.several = any(passage.leads for passage in passages)
         self._relevance: dict[str, float | None] = {}
+        self._quotes: tuple[Sentence, ...] | None = None
 
     async def settle(self, written: Sentence, said: Sequence[Sentence]) -> Settled:
         """``said``: sentences of the answer so far; the first claim must answer the question."""
@@ -65,7 +73,10 @@ class Claims:
         own = quoted(found.unit, self.passages, found.passage)
         if found.faithful:
             settled = await self._rest(written, found, said)
-            if settled.sentence is None or not _same(written.text, found.unit):
+            if settled.sentence is None:
+                return settled
+            whole = _same(written.text, found.unit) or await self._needs_the_rest(written, own)
+            if not whole:
                 return settled
             told = without_heading_again(own, [s.text for s in said], self.passages)
             return Settled(replace(written, text=told.text))
@@ -73,6 +84,22 @@ class Claims:
         if not said and found.score < BEST_ENOUGH * self.best:
             return Settled(None, reason)
         return Settled(await self.new(own, said), reason)
+
+    async def quotes(self) -> tuple[Sentence, ...]:
+        """The best units, in the articles' own words: instead of an answer that does not stand,
+        for what it leaves out, and for a reviewer to start from."""
+        if self._quotes is None:
+            self._quotes = await self.desk.workers.run(
+                best_quotes, self.query, self.passages, self.desk.encoder
+            )
+        return self._quotes
+
+    async def _needs_the_rest(self, written: Sentence, whole: Sentence) -> bool:
+        """Whether ``written`` is cut out of a piece that would be quoted behind it, so that its
+        words would be said twice."""
+        if not cut_from(written.text, whole.text) or whole not in await self.quotes():
+            return False
+        return await self.new(whole, [written]) is not None
 
     async def new(self, quote: Sentence, said: Sequence[Sentence]) -> Sentence | None:
         """What of ``quote`` was not said, if it is worth saying beside it."""

@@ -9,7 +9,7 @@ from dataclasses import replace
 from chatbot.answering.answerable import answerable, ours
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
-from chatbot.answering.quote import apart_from_lists, best_quotes, is_numbered_list
+from chatbot.answering.quote import apart_from_lists, is_numbered_list
 from chatbot.claims import Claims
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
@@ -206,7 +206,7 @@ class Drafting:
                 yield self._nothing()
                 return
             self.quoted = not self.claims
-        for quote in await self._quotes():
+        for quote in await self.settling.quotes():
             if new := await self.settling.new(quote, self._said()):
                 async for step in self._judge(new):  # none where a person has to answer anyway
                     yield step
@@ -222,13 +222,6 @@ class Drafting:
             sentence = Sentence(disclaimer, SentenceKind.COURTESY, separator="\n")
             yield SentenceReleased(released, sentence, Decision(Verdict.RELEASE))
         yield Answered(self.route, self.draft, self.passages, quoted=self.quoted)
-
-    async def _quotes(self) -> tuple[Sentence, ...]:
-        """The best units, in the articles' own words: instead of an answer that does not stand,
-        for what it leaves out, and for a reviewer to start from."""
-        return await self.desk.workers.run(
-            best_quotes, self.query, self.passages, self.desk.encoder
-        )
 
     def _said(self) -> list[Sentence]:
         """Claims of the answer so far, those included that wait for a person."""

@@ -95,6 +95,20 @@ def repeated(text: str, said: Sequence[str]) -> bool:
     return bool(words) and any(words <= _words(other) for other in said)
 
 
+def cut_from(text: str, whole: str) -> bool:
+    """Whether ``text`` is a sentence with something left out of it: it begins like it, and all its
+    words follow in the same order. Not of a table's row or a list, which are told in parts."""
+    if " – " in whole or is_numbered_list(whole):
+        return False
+    said, held = _in_order(text), _in_order(whole)
+    left = iter(held)
+    return said[:1] == held[:1] and len(said) < len(held) and all(word in left for word in said)
+
+
+def _in_order(text: str) -> list[str]:
+    return re.findall(r"\w+|[£€$%]", text.casefold())
+
+
 def _without_said_cells(quote: Sentence, words: set[str]) -> Sentence | None:
     """A table row with those of its cells alone that say something new."""
     label, mark, rest = quote.text.removesuffix(".").partition(" – ")

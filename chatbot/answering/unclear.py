@@ -14,6 +14,9 @@ from chatbot.types import HistoryMessage, Passage
 RIVAL = 0.35
 """Share of the best article's relevance from which another one could as well be meant."""
 MIN_RIVALS = 2  # besides the best: between two articles the first is mostly right
+ANSWERS, APART = 0.7, 0.75
+"""A unit that answers with this probability, and no other article's with this share of it, leaves
+nothing to ask back ("how can I complain"), unless the question points at something ("it")."""
 MAX_MEANING = 1  # words that say what it is about; with one pointing word ("it"), one more
 
 _POINTING = frozenset(("it", "it's", "that", "this", "thing", "one", "them", "these", "those"))
@@ -33,22 +36,24 @@ def rivals(
 ) -> tuple[str, ...]:
     """Titles of the two likeliest articles where the question, the first of a conversation, says
     too little and several articles could be meant; () otherwise. English questions only."""
-    if any(message.role == "customer" for message in history) or _says_enough(question):
-        return ()
-    best: dict[str, float] = {}
-    titles: dict[str, str] = {}
-    for passage in passages:
-        best[passage.article] = max(best.get(passage.article, 0.0), passage.score)
-        titles[passage.article] = passage.title
-    order = sorted(best, key=lambda name: -best[name])
-    near = [name for name in order[1:] if best[name] >= RIVAL * best[order[0]]]
-    if len(near) < MIN_RIVALS:
-        return ()
-    return titles[order[0]], titles[near[0]]
-
-
-def _says_enough(question: str) -> bool:
     words = re.findall(r"[\w']+", question.lower().replace("’", "'"))
     pointing = any(word in _POINTING for word in words)
     meaning = [word for word in words if word not in _EMPTY and word not in _POINTING]
-    return len(meaning) > MAX_MEANING + pointing
+    follows = any(message.role == "customer" for message in history)
+    if follows or len(meaning) > MAX_MEANING + pointing:
+        return ()
+    relevance: dict[str, float] = {}
+    answers: dict[str, float] = {}
+    titles: dict[str, str] = {}
+    for passage in passages:
+        name, units = passage.article, [score for _, score in passage.units]
+        relevance[name] = max(relevance.get(name, 0.0), passage.score)
+        answers[name] = max(answers.get(name, 0.0), *units, 0.0)
+        titles[name] = passage.title
+    most = max(relevance.values(), default=0.0)
+    near = [name for name, score in relevance.items() if score >= RIVAL * most]
+    if len(near) <= MIN_RIVALS:
+        return ()
+    first, second = sorted(near, key=lambda name: (-round(answers[name], 1), -relevance[name]))[:2]
+    apart = answers[first] >= ANSWERS and answers[second] < APART * answers[first]
+    return () if apart and not pointing else (titles[first], titles[second])

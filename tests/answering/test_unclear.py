@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from chatbot.answering.unclear import rivals
@@ -40,3 +42,20 @@ def test_a_follow_up_has_its_subject_in_the_conversation() -> None:
 
 def test_passages_of_one_article_are_no_rivals() -> None:
     assert rivals("how much does it cost", (), (MANY[0],) * 3) == ()
+
+
+def judged(article: str, score: float, answers: float) -> Passage:
+    return replace(passage(article, score), units=(("Text.", answers), ("More text.", 0.01)))
+
+
+def test_a_unit_that_surely_answers_leaves_nothing_to_ask_back() -> None:
+    sure = (judged("complaints", 0.5, 0.94), judged("data", 0.4, 0.5), judged("desk", 0.3, 0.4))
+    assert rivals("how can I complain", (), sure) == ()
+    assert rivals("can I change it?", (), sure) != ()  # what "it" is nobody knows
+    close = (judged("complaints", 0.5, 0.94), judged("data", 0.4, 0.8), judged("desk", 0.3, 0.4))
+    assert rivals("how can I complain", (), close) == ("Complaints", "Data")
+
+
+def test_the_articles_that_answer_best_are_offered() -> None:
+    near = (judged("countries", 0.5, 0.1), judged("orders", 0.4, 0.1), judged("hours", 0.3, 0.4))
+    assert rivals("where are your shops", (), near) == ("Hours", "Countries")
