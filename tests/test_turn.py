@@ -133,6 +133,16 @@ async def test_what_was_said_is_not_said_again() -> None:
     assert said(found).count("60") == 1
 
 
+async def test_a_sentence_cut_short_is_told_whole_and_once() -> None:
+    whole = "Collecting is free at all 14 shops, and your order is kept for 10 days."
+    passage = replace(PASSAGES[0], text=whole, units=((whole, 0.9),))
+    engine = ScriptedEngine("Collecting is free at all 14 shops [1].")
+    found = await steps(ScriptedDesk(engine, passages=[passage]), "Is collecting free?")
+    assert said(found) == whole
+    assert isinstance(found[-1], Answered)
+    assert not found[-1].quoted
+
+
 async def test_a_price_for_another_country_gives_way_to_the_right_one() -> None:
     units = (("Delivery to the UK costs £4.50.", 0.9), ("Other EU countries cost €9.95.", 0.8))
     passage = replace(PASSAGES[0], text=" ".join(text for text, _ in units), units=units)

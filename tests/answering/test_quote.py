@@ -7,6 +7,7 @@ from dataclasses import replace
 from chatbot.answering.quote import (
     apart_from_lists,
     best_quotes,
+    cut_from,
     is_numbered_list,
     repeated,
     unsaid,
@@ -105,3 +106,15 @@ def test_steps_stand_on_lines_of_their_own():
     assert apart_from_lists(Sentence(steps, SentenceKind.CLAIM), "Like this:").separator == "\n"
     assert apart_from_lists(other, f"Like this:\n{steps}").separator == "\n"
     assert apart_from_lists(other, "Like this.").separator == " "
+
+
+def test_a_sentence_is_cut_from_another_that_says_more():
+    whole = "Delivery to Guernsey costs £8.95 and is never free."
+    assert cut_from("Delivery to Guernsey is never free.", whole)
+    assert cut_from("Delivery to Guernsey costs £8.95.", whole)
+    assert not cut_from(whole, whole)
+    assert not cut_from("Guernsey is never free.", whole)  # it begins otherwise
+    assert not cut_from("Delivery to Guernsey costs £6.95.", whole)
+    row = "Country Spain – Standard: €6.95; Express: not offered."
+    assert not cut_from("Country Spain – Standard: €6.95.", row)  # of a row cells are told alone
+    assert not cut_from("1. Open it.", "1. Open it.\n2. Close it.")
