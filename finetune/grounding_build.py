@@ -95,7 +95,8 @@ def _corruptions(
 
 
 def _row(claim: str, text: Text, label: int, kind: str) -> GroundingRow:
-    return GroundingRow(claim, text.passage, label, kind, text.split)
+    borrowed = text.origin != "sample"
+    return GroundingRow(claim, text.passage, label, kind, text.split, borrowed)
 
 
 def _stated(claim: str, passage: Passage) -> bool:

@@ -87,7 +87,7 @@ def evaluated(head: GroundingHead, rows: Sequence[GroundingRow]) -> dict[str, An
         )
         labels[kind] = row.label
         passed.setdefault(kind, []).append(supported)
-        if supported != bool(row.label):
+        if supported != bool(row.label) and not row.borrowed:
             mistakes.append(
                 {"claim": row.claim, "supported": bool(row.label), "kind": row.kind,
                  "score": round(score, 3), "problems": item.compared.problems,

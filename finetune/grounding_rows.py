@@ -41,6 +41,8 @@ class GroundingRow:
     label: int
     kind: str
     split: Split
+    borrowed: bool = False
+    """Of a public set, whose words no list of mistakes repeats."""
 
 
 @dataclass(frozen=True, slots=True)

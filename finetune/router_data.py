@@ -1,7 +1,8 @@
 """Labelled rows for the router, read strictly: every problem is reported with its row.
 
 Rows are JSONL or CSV with ``text``, ``intent`` (a string, or a list for several) and
-optional ``entities`` [{"start","end","label"}] in characters of ``text``.
+optional ``entities`` [{"start","end","label"}] in characters of ``text``. A JSONL row with
+``borrowed`` true is learnt from, but its words are not copied into anything that is written.
 """
 
 from __future__ import annotations
@@ -39,6 +40,13 @@ class RouterRow:
     text: str
     intents: tuple[str, ...]
     entities: tuple[EntitySpan, ...] = ()
+    borrowed: bool = False
+    """Of a set whose words stay with it: the model, its lists and its report go without them."""
+
+    @property
+    def shown(self) -> str:
+        """The text where it may be written down, else empty."""
+        return "" if self.borrowed else self.text
 
     @property
     def out_of_scope(self) -> bool:
@@ -126,7 +134,10 @@ def _row(number: int, record: dict[str, Any]) -> RouterRow:
         raise ValueError(f"{OUT_OF_SCOPE} stands beside {some(intents)}; it must stand alone")
     spans = tuple(_span(text, s) for s in record.get("entities") or ())
     ordered = tuple(sorted(spans, key=lambda s: (s.start, s.end)))
-    return RouterRow(number, text, tuple(dict.fromkeys(intents)), ordered)
+    borrowed = record.get("borrowed", False)
+    if not isinstance(borrowed, bool):
+        raise ValueError(f"borrowed is {borrowed!r}; it must be true or false")
+    return RouterRow(number, text, tuple(dict.fromkeys(intents)), ordered, borrowed)
 
 
 def _check_spans(row: RouterRow) -> None:

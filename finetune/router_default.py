@@ -61,6 +61,7 @@ def assemble_default(data_root: Path | None, seed: int) -> DefaultRows:
     rows += (bitext := _bitext(data_root, mapping, rng))
     rows += (clinc := _clinc(data_root, mapping["clinc150"], rng))
     rows += (nlupp := _nlupp(data_root, mapping, rng))
+    rows = [row | {"borrowed": place >= own} for place, row in enumerate(rows)]
     train = Path(tempfile.mkdtemp(prefix="router-")) / "train.jsonl"
     train.write_text("".join(json.dumps(r, ensure_ascii=False) + "\n" for r in rows), "utf-8")
     train.with_name("SOURCES.md").write_text(
@@ -72,7 +73,8 @@ def assemble_default(data_root: Path | None, seed: int) -> DefaultRows:
 | {len(clinc)} | CLINC150 | CC-BY-3.0 |
 | {len(nlupp)} | NLU++ | CC-BY-4.0 |
 
-Labels are mapped by `finetune/data/router/mapping.toml`; the dev rows are the project's own.
+Labels are mapped by `finetune/data/router/mapping.toml`; the dev rows are the project's own. The
+public rows are learnt from, but none of their words is kept beside the weights.
 """,
         "utf-8",
     )

@@ -136,7 +136,7 @@ def _index_of(trainer: Trainer) -> Index:
 
 
 def _index(outputs: Outputs, rows: Sequence[RouterRow], labels: Labels) -> Index:
-    return Index(outputs.vectors, tuple((r.text, r.intents) for r in rows), labels.intents)
+    return Index(outputs.vectors, tuple((r.shown, r.intents) for r in rows), labels.intents)
 
 
 def _manifest(

@@ -21,7 +21,8 @@ from finetune.router_folds import FOLDS, STRENGTH, folds_of
 
 @dataclass(frozen=True, slots=True)
 class Doubt:
-    """``score`` is the probability of the row's own label (of the least likely of several)."""
+    """``score`` is the probability of the row's own label (of the least likely of several);
+    ``text`` is empty for a borrowed row."""
 
     row: int
     text: str
@@ -92,7 +93,7 @@ def _of_one(
     doubts = tuple(
         Doubt(
             rows[known[i]].number,
-            rows[known[i]].text,
+            rows[known[i]].shown,
             rows[known[i]].intents,
             (names[best[i]],),
             float(chances[i, labels[i]]),
@@ -131,7 +132,7 @@ def _of_several(
     doubts = tuple(
         Doubt(
             rows[known[i]].number,
-            rows[known[i]].text,
+            rows[known[i]].shown,
             rows[known[i]].intents,
             tuple(name for name, said in zip(names, guess[i], strict=True) if said),
             float(own[i]),

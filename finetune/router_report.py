@@ -17,6 +17,7 @@ from finetune.router_data import RouterRow
 from finetune.router_metrics import chosen
 
 SHOWN = 100  # rows of a list; metrics.json has them all
+NOT_SHOWN = "(a borrowed row)"
 
 _STYLE = (
     "body{font:15px/1.5 system-ui,sans-serif;max-width:64rem;margin:2rem auto;padding:0 1rem}"
@@ -62,14 +63,14 @@ def report_page(
         _table(
             ("row", "text", "label", "looks like", "probability of the label"),
             [
-                (d["row"], d["text"], _set(d["intent"]), _set(d["suggested"]), d["score"])
+                (d["row"], d["text"] or NOT_SHOWN, _set(d["intent"]), _set(d["suggested"]), d["score"])
                 for d in metrics["look_mislabelled"][:SHOWN]
             ],
         ),
         "<h2>Dev rows that are wrong</h2>",
         _table(
             ("row", "text", "label", "guessed"),
-            [(r.number, r.text, _set(r.intents), _set(sorted(g))) for r, g in wrong[:SHOWN]],
+            [(r.number, r.shown or NOT_SHOWN, _set(r.intents), _set(sorted(g))) for r, g in wrong[:SHOWN]],
         ),
     ]
     if metrics["notes"]:

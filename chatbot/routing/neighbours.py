@@ -22,7 +22,8 @@ Floats = NDArray[np.float32]
 
 @dataclass(frozen=True, slots=True)
 class Neighbour:
-    """A training example that explains a prediction."""
+    """A training example that explains a prediction. ``text`` is empty where the words of an
+    example were not kept (``borrowed`` rows)."""
 
     text: str
     intent: str
@@ -35,7 +36,7 @@ class Index:
 
     vectors: Floats
     examples: tuple[tuple[str, tuple[str, ...]], ...]
-    """Text and intents."""
+    """Text (or "", see Neighbour) and intents."""
     intents: tuple[str, ...]
 
     @cached_property

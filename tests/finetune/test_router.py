@@ -7,11 +7,12 @@ from typing import Any
 import pytest
 
 from chatbot.errors import BadInput, SetupError
-from chatbot.routing.model import RouterModel
+from chatbot.routing.model import DEFAULT_WEIGHTS, RouterModel
 from finetune.router import evaluate_router, train_router
 from finetune.router_checks import check_training
 from finetune.router_config import RouterConfig, load_config
 from finetune.router_data import read_rows
+from finetune.router_default import OWN
 from finetune.router_frozen import spoken
 from finetune.router_recalibrate import recalibrate_router
 
@@ -47,6 +48,7 @@ def entity(start: int, end: int, label: str = "order_id", **more: Any) -> dict[s
         ({"text": "  ", "intent": "a"}, "text is empty"),
         ({"text": "x" * 1_000_000, "intent": "a"}, "1000000 characters"),
         ({"text": "a", "intent": " a"}, "must be a name"),
+        ({"text": "a", "intent": "a", "borrowed": "yes"}, "borrowed is 'yes'"),
         ({"text": "a", "intent": ["a", "out_of_scope"]}, "must stand alone"),
         (entity(5, 11), "off by one"),
         (entity(6, 12), "off by one"),
@@ -256,6 +258,34 @@ def test_with_few_rows_an_intent_the_encoder_stays_as_it_is(tmp_path: Path) -> N
     assert RouterModel.load(config.out).predict(["where is my parcel"])[0].intent == "order_status"
     recalibrate_router(config.out, config.train, 0.03)
     assert evaluate_router(config.out, config.train)["intent_accuracy_no_rejection"] == 1.0
+
+
+@pytest.mark.parametrize("few_shot_rows", [0, 40])
+def test_a_borrowed_row_is_learnt_from_and_its_words_are_kept_nowhere(
+    tmp_path: Path, few_shot_rows: int
+) -> None:
+    odd = "purple elephants dance"  # said of both intents, so that both rows are doubted
+    borrowed = [
+        {"text": odd, "intent": name, "borrowed": True} for name in ("order_status", "thanks")
+    ]
+    config = recipe(tmp_path, [*ROWS, *borrowed], few_shot_rows=few_shot_rows)
+    metrics = train_router(config, lambda line: None)
+    assert metrics["train_rows"] + metrics["dev_rows"] * (not few_shot_rows) >= len(ROWS) + 2
+    written = [p for p in config.out.iterdir() if p.suffix != ".safetensors"]
+    assert len(written) >= 4
+    assert not [p.name for p in written if odd in p.read_text(encoding="utf-8")]
+    nearest = RouterModel.load(config.out).nearest(odd, 2)
+    assert [n.text for n in nearest] == ["", ""]
+    assert nearest[0].similarity > 0.99
+
+
+def test_the_default_router_keeps_no_words_but_the_projects_own() -> None:
+    own = {r.text for name in ("train", "dev") for r in read_rows(OWN / f"{name}.jsonl").rows}
+    examples = json.loads((DEFAULT_WEIGHTS / "index.json").read_text(encoding="utf-8"))
+    metrics = json.loads((DEFAULT_WEIGHTS / "metrics.json").read_text(encoding="utf-8"))
+    kept = [text for text, _ in examples] + [d["text"] for d in metrics["look_mislabelled"]]
+    assert [text for text in kept if text and text not in own] == []
+    assert sum(text != "" for text, _ in examples) > 1_000
 
 
 def test_the_name_of_an_intent_is_an_example_of_it_and_a_code_is_none(tmp_path: Path) -> None:

@@ -204,7 +204,7 @@ def test_each_way_to_give_personal_data_is_found(text: str, label: str, expected
         "10 Trail Running shoes, size 9",
         "my customer number is 7781 022",
         "Waist 94-100, hips 98-104",
-        "10 Do you offer street parking?",
+        "10 Is there parking in the yard?",
         "the 10 Mile Walk in the guide",
         "Temperature range -10 to 45, EN 13537 comfort 2",
         "Registered to EN 343:2019, UPF 50, 5V/2A",
