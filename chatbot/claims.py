@@ -13,6 +13,7 @@ from dataclasses import dataclass, replace
 from chatbot.answering.quote import (
     best_quotes,
     cut_from,
+    is_numbered_list,
     quoted,
     repeated,
     unsaid,
@@ -41,10 +42,11 @@ where its words had to be set right. Below, the best units are quoted in order."
 @dataclass(frozen=True, slots=True)
 class Settled:
     """``sentence`` goes on to the gate, None where nothing does; ``reason`` says why what the
-    model wrote does not."""
+    model wrote does not. ``again``: it was said already."""
 
     sentence: Sentence | None
     reason: Reason | None = None
+    again: bool = False
 
 
 class Claims:
@@ -54,6 +56,7 @@ class Claims:
         self.desk, self.query, self.passages, self.best = desk, query, passages, best
         self.several = any(passage.leads for passage in passages)
         self._relevance: dict[str, float | None] = {}
+        self._openings = {_bare(p.units[0][0]): p.units[0][1] for p in passages if p.units}
         self._quotes: tuple[Sentence, ...] | None = None
 
     async def settle(self, written: Sentence, said: Sequence[Sentence]) -> Settled:
@@ -61,7 +64,7 @@ class Claims:
         if written.kind is not SentenceKind.CLAIM or not self.best:
             return Settled(written)
         if repeated(written.text, [sentence.text for sentence in said]):
-            return Settled(None, Reason(ReasonCode.BESIDE_THE_POINT, "It was said already."))
+            return self._again()
         if self._elsewhere(written):
             detail = "It speaks of another country than the question."
             return Settled(None, Reason(ReasonCode.BESIDE_THE_POINT, detail))
@@ -70,13 +73,19 @@ class Claims:
         found = await self.desk.workers.run(retold, written.text, self.passages)
         if found is None:
             return Settled(None, _reworded("No passage says this in these words."))
+        if any(_same(sentence.text, found.unit) for sentence in said):
+            return self._again()
         own = quoted(found.unit, self.passages, found.passage)
         if found.faithful:
             settled = await self._rest(written, found, said)
             if settled.sentence is None:
                 return settled
+            steps = is_numbered_list(own.text)
+            if steps and self._other_steps(found.passage, said):
+                detail = "These are the steps of something else."
+                return Settled(None, Reason(ReasonCode.BESIDE_THE_POINT, detail))
             whole = _same(written.text, found.unit) or await self._needs_the_rest(written, own)
-            if not whole:
+            if not whole and not steps:
                 return settled
             told = without_heading_again(own, [s.text for s in said], self.passages)
             return Settled(replace(written, text=told.text))
@@ -84,6 +93,11 @@ class Claims:
         if not said and found.score < BEST_ENOUGH * self.best:
             return Settled(None, reason)
         return Settled(await self.new(own, said), reason)
+
+    @staticmethod
+    def _again() -> Settled:
+        reason = Reason(ReasonCode.BESIDE_THE_POINT, "It was said already.")
+        return Settled(None, reason, again=True)
 
     async def quotes(self) -> tuple[Sentence, ...]:
         """The best units, in the articles' own words: instead of an answer that does not stand,
@@ -105,6 +119,8 @@ class Claims:
         """What of ``quote`` was not said, if it is worth saying beside it."""
         if self._elsewhere(quote):
             return None
+        if is_numbered_list(quote.text) and self._other_steps(quote.cited[0], said):
+            return None
         texts = [sentence.text for sentence in said]
         new = await self.desk.workers.run(unsaid, (quote,), texts, self.desk.encoder)
         if not new or await self.beside(new[0], said):
@@ -116,7 +132,8 @@ class Claims:
         if not said or not self.best or self.several:
             return None
         first = await self.relevance(said[0])
-        if first is None or first < SURE_FROM:
+        opening = self._openings.get(_bare(said[0].text), 0.0)
+        if first is None or max(first, opening) < SURE_FROM:
             return None
         relevance = await self.relevance(claim)
         return None if relevance is None else _beside(relevance, SURE_FROM)
@@ -128,6 +145,16 @@ class Claims:
             place = place_of(cited[0].title, cited[0].heading) if cited else ""
             self._relevance[claim.text] = await self.desk.relevance(self.query, claim.text, place)
         return self._relevance[claim.text]
+
+    def _other_steps(self, number: int, said: Sequence[Sentence]) -> bool:
+        """Whether steps of passage ``number`` are of something else than what was ``said``: one
+        list is enough for one question, and it is one of an article that was told from."""
+        if self.several or not said:
+            return False
+        if any(is_numbered_list(sentence.text) for sentence in said):
+            return True
+        articles = {passage.article for sentence in said for passage in self._cited(sentence)}
+        return self.passages[number - 1].article not in articles
 
     def _elsewhere(self, claim: Sentence) -> bool:
         return of_another_place(claim.text, places_of(self.query))
@@ -171,4 +198,8 @@ def _reworded(detail: str) -> Reason:
 
 
 def _same(text: str, unit: str) -> bool:
-    return text.removesuffix(".") == unit.removesuffix(".")
+    return _bare(text) == _bare(unit)
+
+
+def _bare(text: str) -> str:
+    return text.removesuffix(".")

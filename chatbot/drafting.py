@@ -9,7 +9,8 @@ from dataclasses import replace
 from chatbot.answering.answerable import answerable, ours
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
-from chatbot.answering.quote import apart_from_lists, is_numbered_list
+from chatbot.answering.opening import is_plainly_answered, with_openings
+from chatbot.answering.quote import apart_from_lists, is_numbered_list, quoted
 from chatbot.claims import Claims
 from chatbot.desk import Desk
 from chatbot.errors import DeskgateError
@@ -72,7 +73,9 @@ class Drafting:
         what the message finds without the turn before."""
         self.request, self.desk, self.route = request, desk, route
         fitting = fitted(passages, screening.redacted, request.history)
-        self.passages, self.shown = focused(fitting)
+        self.passages, self.shown = focused(
+            with_openings(fitting, screening.redacted, request.history)
+        )
         self.screening, self.query, self.otherwise = screening, query, otherwise
         self.draft = Draft()
         self.own = {**request.placeholders, **screening.placeholders}
@@ -80,12 +83,14 @@ class Drafting:
         self.claims = sum(s.kind is SentenceKind.CLAIM for s in request.released)
         self.reasons: tuple[Reason, ...] = self._reasons_before_the_first_sentence()
         self.first_held = 0 if self.reasons else -1
-        self.abstained = self.quoted = False
+        self.abstained = self.quoted = self.composed = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
         self.settling = Claims(desk, query, self.passages, self.best_unit)
         about = ours(fitting, route.out_of_scope_score, screening.redacted, alone)
         self.is_ours = about >= (OURS_FROM if alone is None else AFTER_FROM)
-        self.odds = answerable(self.passages, None)
+        self.judged = fitting
+        self.plain = is_plainly_answered(fitting, screening.redacted, request.history)
+        self.odds = answerable(fitting, None)
         self.decided = False
 
     @property
@@ -98,12 +103,17 @@ class Drafting:
                 yield self._nothing()
                 return
             doubt = await self._doubt()
-            self.odds = answerable(self.passages, doubt)
+            self.odds = answerable(self.judged, doubt)
+            if self.plain:
+                self.odds = max(self.odds, ANSWERED_FROM)
             self.decided = doubt is not None
             if self.odds < ANSWERED_FROM:
                 yield self._nothing()
                 return
         if not self._told_in_steps():
+            if opening := self._opening():
+                async for step in self._judge(opening):
+                    yield step
             async for step in self._compose():
                 yield step
         async for step in self._end():
@@ -117,11 +127,13 @@ class Drafting:
                     self.abstained = True
                     break
                 settled = await self.settling.settle(written, self._said())
+                told = self.claims
                 if reason := settled.reason:
                     self.draft.add(written, Decision(verdict_of([reason]), (reason,)))
                 if settled.sentence is not None:
                     async for step in self._judge(settled.sentence):
                         yield step
+                self.composed |= settled.again or self.claims > told
         except (DeskgateError, TimeoutError) as error:
             self._hold(
                 Reason(ReasonCode.ENGINE_FAILED, f"The answer model did not finish: {error}.")
@@ -153,8 +165,25 @@ class Drafting:
         size runs the steps together."""
         if self.held or self.request.released or self.best_unit < STEPS_FROM:
             return False
-        units = (unit for passage in self.passages for unit in passage.units)
-        return any(is_numbered_list(text) for text, score in units if score == self.best_unit)
+        return any(
+            is_numbered_list(quoted(text, self.passages, number).text)
+            for number, passage in enumerate(self.passages, start=1)
+            for text, score in passage.units
+            if score == self.best_unit
+        )
+
+    def _opening(self) -> Sentence | None:
+        """What the answer to a plain question begins with: the sentence that opens an article,
+        where that made it the best unit. A model of this size often begins with an aside."""
+        unsure = self.odds < ANSWERED_FROM
+        if self.held or self.request.released or self.settling.several or unsure:
+            return None
+        judged = {passage.chunk: passage.units for passage in self.judged}
+        for number, passage in enumerate(self.passages, start=1):
+            text, score = passage.units[0] if passage.units else ("", 0.0)
+            if score and score == self.best_unit > judged[passage.chunk][0][1]:
+                return quoted(text, self.passages, number)
+        return None
 
     async def _written(self) -> AsyncGenerator[Sentence, None]:
         """Sentences as the model finishes them; the model goes on while one is judged."""
@@ -205,7 +234,7 @@ class Drafting:
             if not self.claims and self.abstained and self.odds < ANSWERED_FROM:
                 yield self._nothing()
                 return
-            self.quoted = not self.claims
+            self.quoted = not self.composed
         for quote in await self.settling.quotes():
             if new := await self.settling.new(quote, self._said()):
                 async for step in self._judge(new):  # none where a person has to answer anyway

@@ -21,6 +21,7 @@ import typer
 from chatbot.answering.answerable import answerable, features, matter, ours, probability
 from chatbot.answering.fitting import fitted
 from chatbot.answering.focus import focused
+from chatbot.answering.opening import with_openings
 from chatbot.desk import Desk
 from chatbot.drafting import AFTER_FROM, ANSWERED_FROM, OURS_FROM
 from chatbot.errors import BadInput
@@ -64,15 +65,15 @@ async def observe(rows: Sequence[Row], desk: Desk) -> list[Seen]:
         found = await desk.retrieve(queries, PASSAGES, ("public",))
         found = found or await desk.retrieve(queries, PASSAGES, ("public",), floor=False)
         fitting = fitted(found, screening.redacted, row.history)
-        passages, shown = focused(fitting)
-        scores = sorted((score for p in passages for _, score in p.units), reverse=True)
+        _, shown = focused(with_openings(fitting, screening.redacted, row.history))
+        scores = sorted((score for p in fitting for _, score in p.units), reverse=True)
         alone = await desk.found_alone(queries, PASSAGES, ("public",))
         about = (fitting, route.out_of_scope_score, screening.redacted, alone)
         judged = matter(*about)
         if not scores or judged is None:
             continue
         share = await desk.doubt(screening.redacted, shown, row.history)
-        odds = answerable(passages, share)
+        odds = answerable(fitting, share)
         told = features(scores, share)
         after = alone is not None
         seen.append(Seen(row.expect == "answer", odds, told, ours(*about), judged, after))

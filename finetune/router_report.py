@@ -63,14 +63,23 @@ def report_page(
         _table(
             ("row", "text", "label", "looks like", "probability of the label"),
             [
-                (d["row"], d["text"] or NOT_SHOWN, _set(d["intent"]), _set(d["suggested"]), d["score"])
+                (
+                    d["row"],
+                    d["text"] or NOT_SHOWN,
+                    _set(d["intent"]),
+                    _set(d["suggested"]),
+                    d["score"],
+                )
                 for d in metrics["look_mislabelled"][:SHOWN]
             ],
         ),
         "<h2>Dev rows that are wrong</h2>",
         _table(
             ("row", "text", "label", "guessed"),
-            [(r.number, r.shown or NOT_SHOWN, _set(r.intents), _set(sorted(g))) for r, g in wrong[:SHOWN]],
+            [
+                (r.number, r.shown or NOT_SHOWN, _set(r.intents), _set(sorted(g)))
+                for r, g in wrong[:SHOWN]
+            ],
         ),
     ]
     if metrics["notes"]:

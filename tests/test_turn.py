@@ -194,6 +194,74 @@ async def test_what_was_said_already_is_not_set_right_once_more() -> None:
     assert said(await steps(desk, "How long for a return?")) == unit
 
 
+def wrapping(opening: float, aside: float) -> list[Passage]:
+    units = (
+        ("Gift wrapping costs £4.50 for each item.", opening),
+        ("Gift wrapping does not change the dates.", aside),
+    )
+    text = " ".join(text for text, _ in units)
+    return [replace(PASSAGES[0], chunk="wrap#0", title="Gifts", text=text, units=units)]
+
+
+async def test_a_plain_question_is_answered_by_what_its_article_says_first() -> None:
+    passages = wrapping(0.4, 0.6)
+    opening, aside = (text for text, _ in passages[0].units)
+    engine = ScriptedEngine(f"{aside[:-1]} [1]. Wrapping a gift costs £4.50 for each item [1].")
+    desk = ScriptedDesk(engine, passages=passages)
+    desk.encoder = BagOfWords()
+    found = await steps(desk, "do you wrap gifts")
+    assert said(found) == f"{opening} {aside}"
+    assert isinstance(found[-1], Answered)
+    assert not found[-1].quoted
+    other = await steps(ScriptedDesk(engine, passages=passages), "do you wrap them for my aunt?")
+    assert said(other).startswith(aside)
+
+
+async def test_what_an_article_opens_with_is_no_near_miss() -> None:
+    def sceptic() -> ScriptedEngine:
+        return ScriptedEngine("Gift wrapping costs £4.50 [1].", doubts=0.95)
+
+    asked = await steps(ScriptedDesk(sceptic(), passages=wrapping(0.3, 0.1)), "gift wrapping?")
+    assert isinstance(asked[-1], Answered)
+    for passages, question in (
+        (wrapping(0.1, 0.3), "gift wrapping?"),
+        (wrapping(0.3, 0.1), "gift wrapping in silk?"),
+    ):
+        found = await steps(ScriptedDesk(sceptic(), passages=passages), question)
+        assert isinstance(found[-1], Replied), question
+
+
+POST = "1. Open My orders and choose Return.\n2. Print the label and attach it."
+GIFT = "1. Enter the gift code of the gift.\n2. Choose a gift card or a size."
+
+
+def two_lists(first: float, second: float) -> list[Passage]:
+    lead = ("Returns are registered in the account.", 0.45)
+    return [
+        replace(PASSAGES[0], text=f"{lead[0]}\n{POST}", units=(lead, (POST, first))),
+        replace(PASSAGES[1], text=GIFT, units=((GIFT, second),)),
+    ]
+
+
+async def test_a_step_that_the_model_takes_from_a_list_brings_the_others() -> None:
+    engine = ScriptedEngine("Returns are registered in the account [1]. Print the label [1].")
+    desk = ScriptedDesk(engine, passages=two_lists(0.4, 0.1))
+    desk.encoder = BagOfWords()
+    assert said(await steps(desk, "How do I return it?")).endswith(POST)
+
+
+async def test_one_question_is_answered_with_one_list_of_steps() -> None:
+    desk = ScriptedDesk(ScriptedEngine("unused"), passages=two_lists(0.9, 0.8))
+    desk.encoder = BagOfWords()
+    told = said(await steps(desk, "How do I return it?"))
+    assert POST in told
+    assert "gift code" not in told
+    engine = ScriptedEngine(f"{POST} [1]. Enter the gift code of the gift [2].")
+    desk = ScriptedDesk(engine, passages=two_lists(0.4, 0.38))
+    desk.encoder = BagOfWords()
+    assert "gift code" not in said(await steps(desk, "How do I return it?"))
+
+
 async def test_where_no_unit_is_likely_to_answer_the_model_is_not_asked() -> None:
     engine = ScriptedEngine("You can return it within 60 days of delivery [1].")
     desk = ScriptedDesk(engine, passages=judged(0.05))

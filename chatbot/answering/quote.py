@@ -12,7 +12,7 @@ from knowledge_base.encoder import TextEncoder
 from knowledge_base.units import mark_of, units
 
 LOOKED_AT = 2  # unjudged passages: below the second a quotation answers too rarely
-SECOND = 0.4  # of the best unit's probability: then a second one is quoted beside it
+SECOND = 0.4  # of the best unit's probability: then a second one is told beside it
 MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
 SAID_WORDS = 0.6  # of a unit's words in the answer: it is said already
@@ -64,10 +64,33 @@ def best_quotes(
 
 
 def quoted(unit: str, passages: Sequence[Passage], number: int) -> Sentence:
-    """A unit of passage ``number`` (from 1), word for word, cited; a step that is told without the
+    """A unit of passage ``number`` (from 1), word for word, cited. A long list, which is judged
+    step by step, is told whole where several of its steps answer; a step that is told without the
     others loses its number."""
-    told = _legible(unit, passages[number - 1])
+    steps = _steps_with(unit, passages[number - 1])
+    told = "\n".join(_legible(step, passages[number - 1]) for step in steps)
     return _sentence(told if is_numbered_list(told) else _STEP.sub("", told), number)
+
+
+def _steps_with(unit: str, passage: Passage) -> list[str]:
+    """``unit``, or all steps of the list that it is one of where another answers too."""
+    texts, scores = [text for text, _ in passage.units], [score for _, score in passage.units]
+    if unit not in texts or not _number(unit):
+        return [unit]
+    first = last = texts.index(unit)
+    while first and _number(texts[first - 1]) == _number(texts[first]) - 1 > 0:
+        first -= 1
+    while last + 1 < len(texts) and _number(texts[last + 1]) == _number(texts[last]) + 1:
+        last += 1
+    best = sorted(scores[first : last + 1], reverse=True)
+    whole = len(best) > 1 and best[1] >= SECOND * best[0]
+    return texts[first : last + 1] if whole else [unit]
+
+
+def _number(unit: str) -> int:
+    """Of a step; 0 for any other unit."""
+    step = _STEP.match(unit)
+    return int(step[0].strip().rstrip(".)")) if step and not is_numbered_list(unit) else 0
 
 
 def unsaid(

@@ -68,6 +68,28 @@ def test_a_list_item_is_quoted_under_its_heading_the_first_time():
     assert without_heading_again(quotes[1], ["Something else."], (fake,)) == quotes[1]
 
 
+STEPS = [f"{number}. {'Do this with great care, ' * 5}please." for number in range(1, 5)]
+
+
+def of_steps(*scores: float) -> Passage:
+    return passage("\n".join(STEPS), *zip(STEPS, scores, strict=True))
+
+
+def test_a_long_list_is_told_whole_where_several_of_its_steps_answer():
+    assert quoted(of_steps(0.2, 0.9, 0.5, 0.1)) == ["\n".join(STEPS)]
+
+
+def test_one_step_that_answers_is_told_alone_and_without_its_number():
+    assert quoted(of_steps(0.1, 0.9, 0.2, 0.1)) == [STEPS[1].removeprefix("2. ")]
+
+
+def test_two_lists_of_one_passage_are_not_told_as_one():
+    other = [step.replace("care", "haste") for step in STEPS[:2]]
+    text = "\n".join([*STEPS, "Then:", *other])
+    units = [*zip(STEPS, (0.1, 0.9, 0.5, 0.1), strict=True), *((step, 0.05) for step in other)]
+    assert quoted(passage(text, *units)) == ["\n".join(STEPS)]
+
+
 def test_what_was_said_is_not_said_again():
     said = "Standard delivery to Germany costs €4.95 and express €11.95."
     quotes = [Sentence(text, SentenceKind.CLAIM, (1,)) for text in (GERMANY, SPAIN)]

@@ -38,7 +38,7 @@ PASSAGES = (
     Passage(
         article="return-window",
         version="0123456789ab",
-        chunk="return-window#0",
+        chunk="return-window#1",
         title="How long you have to return something",
         heading="",
         anchor="",
@@ -48,7 +48,7 @@ PASSAGES = (
     Passage(
         article="return-costs",
         version="ba9876543210",
-        chunk="return-costs#0",
+        chunk="return-costs#1",
         title="What a return costs",
         heading="",
         anchor="",
