@@ -31,7 +31,8 @@ NOT_UNLIKELY = 0.2
 model doubts. Of 216 train and dev questions without an answer none has such an opening, of 280
 messages about something else none, of 241 others 50."""
 _FEWEST_WORDS = 4
-_NUMBER = re.compile(r"\d+(?:[.,]\d+)?")
+_NUMBER = re.compile(r"(?:[^\W\d_]+ )?\d+(?:[.,]\d+)?")
+"""With the word before it: a "Tarn 2" for "3 nights" is no "Tarn 3"."""
 _STEP_OR_ROW = re.compile(r"\d{1,2}[.)] |[^:.]{1,60}:(?: |$)")
 
 
@@ -60,7 +61,7 @@ def _about(question: str, history: Sequence[HistoryMessage]) -> Set[str]:
     follows = any(message.role == "customer" for message in history)
     if follows and leans_on_the_turn_before(question):
         return frozenset()
-    return frozenset((*content_stems(tidy(question)), *_NUMBER.findall(question)))
+    return _words(question)
 
 
 def _covered(passage: Passage, about: Set[str]) -> float:
@@ -71,12 +72,14 @@ def _covered(passage: Passage, about: Set[str]) -> float:
     first = passage.units[0][0]
     if _STEP_OR_ROW.match(first) or len(first.split()) < _FEWEST_WORDS:
         return 0.0
-    told = f"{passage.title} {first}"
-    held = {*content_stems(tidy(told)), *_NUMBER.findall(told)}
-    missing = about - held
-    if any(word[0].isdigit() for word in missing):
+    missing = about - _words(f"{passage.title} {first}")
+    if any(word[-1].isdigit() for word in missing):
         return 0.0
     return 1 - len(missing) / len(about)
+
+
+def _words(text: str) -> Set[str]:
+    return frozenset((*content_stems(tidy(text)), *_NUMBER.findall(text.casefold())))
 
 
 def _raised(passage: Passage) -> Passage:

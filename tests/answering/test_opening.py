@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 
 from chatbot.answering.opening import with_openings
-from chatbot.types import Passage
+from chatbot.types import HistoryMessage, Passage
 
 OPENING, ASIDE = "Gift wrapping costs £4.50 for each item.", "Gift wrapping changes no dates."
 WRAPPING = Passage(
@@ -42,3 +42,17 @@ def test_steps_rows_and_scraps_open_no_article(first: str):
 def test_only_the_first_passage_of_an_article_opens_it():
     later = replace(WRAPPING, chunk="wrap#2")
     assert first_and_second(later, "do you wrap gifts") == (0.4, 0.6)
+
+
+def test_a_number_is_read_with_the_word_before_it():
+    renting = "Renting a Tarn 2 costs £36 for 3 nights."
+    passage = replace(WRAPPING, title="Tents", units=((renting, 0.4), (ASIDE, 0.6)))
+    assert first_and_second(passage, "how much is renting a tarn 2")[0] > 0.6
+    assert first_and_second(passage, "how much is renting a tarn 3") == (0.4, 0.6)
+
+
+def test_a_message_that_leans_on_the_turn_before_asks_for_no_opening():
+    asked = (HistoryMessage("customer", "can I send a present?"),)
+    (raised,) = with_openings((WRAPPING,), "do you wrap gifts", asked)
+    assert raised.units[0][1] > 0.6
+    assert with_openings((WRAPPING,), "and do you wrap it as a gift", asked) == (WRAPPING,)
