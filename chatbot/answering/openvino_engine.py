@@ -178,7 +178,10 @@ class OpenVINOEngine(ThreadedEngine):
         while True:
             for event in self._process.events():
                 self._heard, self.broken, pause = time.monotonic(), None, 1.0
-                self._hear(event)
+                try:
+                    self._hear(event)
+                except Exception as error:  # noqa: BLE001 - nobody else would listen
+                    self._leave(event.get("id", -1), error)
             if not self._closed:
                 self.broken = "the answer process ended and is being started again"
             for number in list(self._running):

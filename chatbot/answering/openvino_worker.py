@@ -10,6 +10,10 @@ to come next; ``{"cancel": id}``; the end of the input ends the process. Out: ``
 once, then ``{"id", "tokens"}``, with ``"end": true`` on the last line of a request or ``"error"``
 instead, for what was weighed also ``"share"``.
 
+A request waits until the KV cache has room for the whole of it. The pipeline takes more, and puts
+one aside when the cache is full; with prompt lookup that one then comes back with tokens that are
+none (-1), or ends the process (``sampler.cpp``: "get_max_new_tokens() >= …"), or hangs.
+
 Prompt lookup: answers copy from their passages, so the words that followed the last few tokens
 earlier on are proposed, and checked in one step. One answer alone takes 9 steps instead of 29.
 """
@@ -23,6 +27,7 @@ import queue
 import signal
 import sys
 import threading
+from collections import deque
 from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -49,7 +54,8 @@ ALIKE = 3
 
 
 class Batch:
-    """The requests that are decoded together. ``say`` takes the objects that go out."""
+    """The requests that are decoded together, and those that wait, in the order in which they came.
+    ``say`` takes the objects that go out."""
 
     def __init__(self, pipeline: Any, options: dict[str, Any], say: Any) -> None:
         self.pipeline = pipeline
@@ -57,29 +63,56 @@ class Batch:
         self._beginnings = set(options["beginnings"])
         self._proposed = int(options["proposed"])
         self._say = say
+        self._waiting: deque[dict[str, Any]] = deque()
         self._open: dict[int, _Request] = {}
+        self._free = max(1, int(options["cache_tokens"]) // BLOCK_TOKENS)
+        self._given_back = 0  # blocks that the pipeline gives up within the next step
         self._added = 0
 
     @property
     def busy(self) -> bool:
-        return bool(self._open) or bool(self.pipeline.has_non_finished_requests())
+        held = self._open or self._waiting or self._given_back
+        return bool(held) or bool(self.pipeline.has_non_finished_requests())
 
     def take(self, message: dict[str, Any]) -> None:
-        if "cancel" in message:
-            request = self._open.pop(message["cancel"], None)
-            if request is not None:
-                request.handle.cancel()
+        if "cancel" not in message:
+            self._waiting.append(message)
+            self._admit()
             return
-        number = int(message["id"])
-        try:
-            self._open[number] = _Request(message, self._add(message))
-        except RuntimeError as error:
-            self._say({"id": number, "error": str(error)})
+        number = message["cancel"]
+        self._waiting = deque(other for other in self._waiting if other["id"] != number)
+        request = self._open.pop(number, None)
+        if request is not None:
+            request.handle.cancel()
+            self._given_back += request.blocks
 
     def step(self) -> None:
-        self.pipeline.step()
+        leaving, self._given_back = self._given_back, 0
+        if self.pipeline.has_non_finished_requests():
+            self.pipeline.step()
+        self._free += leaving
         for number, request in list(self._open.items()):
             self._read(number, request)
+        self._admit()
+
+    def _admit(self) -> None:
+        """Hands over those that wait, as far as the cache has room for their whole answers."""
+        while self._waiting:
+            message = self._waiting[0]
+            blocks = self._blocks(message)
+            if self._open and blocks > self._free:
+                return
+            self._waiting.popleft()
+            number = int(message["id"])
+            try:
+                self._open[number] = _Request(message, self._add(message), blocks)
+                self._free -= blocks
+            except RuntimeError as error:
+                self._say({"id": number, "error": str(error)})
+
+    def _blocks(self, message: dict[str, Any]) -> int:
+        written = 1 if "weigh" in message else message["max"] + self._proposed
+        return math.ceil((len(message["ids"]) + written) / BLOCK_TOKENS)
 
     def _add(self, message: dict[str, Any]) -> Any:
         """Its handle. Raises RuntimeError."""
@@ -103,6 +136,9 @@ class Batch:
             if not all(math.isfinite(score) for score in scores):
                 handle.cancel()
                 return self._end(number, [], "the model's scores are not finite numbers")
+            if min(output.generated_ids, default=0) < 0:
+                handle.cancel()
+                return self._end(number, [], "the pipeline wrote what is no token")
             raw += output.generated_ids
             if "weigh" in request.message:
                 chosen = (output.generated_ids[0], scores[0])
@@ -136,7 +172,7 @@ class Batch:
         return True
 
     def _end(self, number: int, tokens: list[int], error: str | None = None, **more: float) -> None:
-        del self._open[number]
+        self._given_back += self._open.pop(number).blocks
         ending = {"error": error} if error else {"end": True}
         self._say({"id": number, "tokens": tokens, **ending, **more})
 
@@ -145,6 +181,8 @@ class Batch:
 class _Request:
     message: dict[str, Any]
     handle: Any
+    blocks: int
+    """Of the KV cache, kept for it until it ends."""
     written: list[int] = field(default_factory=list)
 
 

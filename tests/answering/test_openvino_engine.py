@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from dataclasses import replace
 from types import SimpleNamespace
-from typing import Any, ClassVar
+from typing import Any
 
 import psutil
 import pytest
@@ -24,6 +24,7 @@ from chatbot.answering.prompt import ABSTENTION, build_segments, encode
 from chatbot.answering.served import resolve_adapter
 from chatbot.answering.tokens import beginnings, load_tokenizer, stop_ids
 from chatbot.answering.transformers_engine import TransformersEngine, load_model
+from chatbot.answering.worker import IncrementalText
 from chatbot.settings import Settings
 from chatbot.types import Passage
 
@@ -191,41 +192,127 @@ async def test_closing_ends_the_process(trained: Settings) -> None:
     assert not psutil.pid_exists(pid)
 
 
+async def test_more_answers_than_the_cache_holds_wait_for_each_other(
+    trained: Settings, requests_: list[GenerationRequest]
+) -> None:
+    made = OpenVINOEngine.from_settings(trained, PipelineOptions(cache_tokens=768))
+    asked = [replace(r, max_new_tokens=160, answers=True) for r in requests_ * 3]
+    try:
+        async with asyncio.timeout(100):
+            found = await asyncio.gather(*(answer(made, request) for request in asked))
+    finally:
+        await made.close()
+    assert all(found)
+
+
+async def test_what_cannot_be_read_fails_its_request_alone(
+    engine: OpenVINOEngine, requests_: list[GenerationRequest], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def overflow(_text: Any, _token: int) -> str:
+        raise OverflowError("number too small to fit in target type")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(IncrementalText, "add", overflow)
+        with pytest.raises(EngineFailed, match="OverflowError"):
+            await answer(engine, requests_[0])
+    assert await answer(engine, requests_[0])
+
+
+class FakeHandle:
+    """Of a request that has written ``unread``, and nothing more."""
+
+    def __init__(self, *unread: int) -> None:
+        tokens = SimpleNamespace(generated_ids=[*unread], generated_log_probs=[-0.1] * len(unread))
+        self.unread = [tokens] if unread else []
+        self.ended = self.cancelled = False
+
+    def can_read(self) -> bool:
+        return bool(self.unread)
+
+    def read(self) -> dict[int, Any]:
+        return {0: self.unread.pop()}
+
+    def get_status(self) -> Any:
+        from openvino_genai import GenerationStatus
+
+        return GenerationStatus.FINISHED if self.ended else GenerationStatus.RUNNING
+
+    def cancel(self) -> None:
+        self.cancelled = True
+
+
+class FakePipeline:
+    def __init__(self, *handles: FakeHandle) -> None:
+        self.handles, self.added = [*handles], 0
+
+    def add_request(self, *_request: Any) -> FakeHandle:
+        self.added += 1
+        if self.added > len(self.handles):
+            raise RuntimeError("no room")
+        return self.handles[self.added - 1]
+
+    def step(self) -> None:
+        """The handles hold what was written already."""
+
+    def has_non_finished_requests(self) -> bool:
+        return False
+
+
+def batch_of(pipeline: FakePipeline, cache_tokens: int = 64) -> tuple[Batch, list[dict[str, Any]]]:
+    said: list[dict[str, Any]] = []
+    options = {"stops": [2], "beginnings": [], "proposed": 0, "cache_tokens": cache_tokens}
+    return Batch(pipeline, options, said.append), said
+
+
+def wanted(number: int, length: int = 20, **more: Any) -> dict[str, Any]:
+    return {"id": number, "ids": [5] * length, "max": 9, "temperature": 0, "seed": 0, **more}
+
+
+def test_a_request_waits_for_room_in_the_cache_and_may_be_cancelled_meanwhile() -> None:
+    first, second, fourth = FakeHandle(), FakeHandle(), FakeHandle()
+    pipeline = FakePipeline(first, second, fourth)
+    batch, said = batch_of(pipeline)
+    for number in (1, 2, 3, 4):
+        batch.take(wanted(number))
+    assert pipeline.added == 2  # a block each, of two
+    batch.take({"cancel": 3})
+    first.ended = True
+    batch.step()
+    batch.step()  # in which the pipeline gives the first one's block back
+    assert pipeline.added == 3
+    batch.take({"cancel": 2})
+    fourth.ended = True
+    batch.step()
+    assert second.cancelled
+    assert said == [{"id": 1, "tokens": [], "end": True}, {"id": 4, "tokens": [], "end": True}]
+    batch.step()
+    assert not batch.busy
+
+
+def test_a_request_as_large_as_the_cache_is_written_alone() -> None:
+    pipeline = FakePipeline(FakeHandle(), FakeHandle())
+    batch, _ = batch_of(pipeline)
+    batch.take(wanted(1, 60))
+    batch.take(wanted(2))
+    assert pipeline.added == 1
+
+
+def test_what_is_no_token_ends_its_answer() -> None:
+    broken = FakeHandle(7, -1)
+    batch, said = batch_of(FakePipeline(broken))
+    batch.take(wanted(1))
+    batch.step()
+    assert broken.cancelled
+    assert said == [{"id": 1, "tokens": [], "error": "the pipeline wrote what is no token"}]
+
+
 def test_what_cannot_go_on_ends_with_its_words_and_the_reason() -> None:
     """An answer came to the token it must not begin with, and there is no room to continue."""
-    from openvino_genai import GenerationStatus
-
-    class Handle:
-        def __init__(self) -> None:
-            self.unread = [SimpleNamespace(generated_ids=[7, 9], generated_log_probs=[-0.1, -0.2])]
-
-        def can_read(self) -> bool:
-            return bool(self.unread)
-
-        def read(self) -> dict[int, Any]:
-            return {0: self.unread.pop()}
-
-        def get_status(self) -> GenerationStatus:
-            return GenerationStatus.FINISHED
-
-    class Pipeline:
-        handles: ClassVar[list[Handle]] = [Handle()]
-
-        def add_request(self, *_request: Any) -> Handle:
-            if not self.handles:
-                raise RuntimeError("no room")
-            return self.handles.pop()
-
-        def step(self) -> None:
-            """The handle holds what was written already."""
-
-        def has_non_finished_requests(self) -> bool:
-            return False
-
-    said: list[dict[str, Any]] = []
-    options = {"stops": [2], "beginnings": [], "proposed": 0}
-    batch = Batch(Pipeline(), options, said.append)
-    batch.take({"id": 1, "ids": [5], "max": 9, "temperature": 0, "seed": 0, "but": 9})
+    stopped = FakeHandle(7, 9)
+    stopped.ended = True
+    batch, said = batch_of(FakePipeline(stopped))
+    batch.take(wanted(1, 1, but=9))
     batch.step()
     assert said == [{"id": 1, "tokens": [7, 9], "error": "no room"}]
+    batch.step()
     assert not batch.busy
