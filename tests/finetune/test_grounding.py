@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import random
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from chatbot.types import Passage
 from finetune.grounding import Recipe, evaluate_grounding, load_recipe, train_grounding
 from finetune.grounding_build import TRAINED, all_texts, build_rows
 from finetune.grounding_corrupt import CORRUPTIONS, HELD_OUT, Pool, corrupted
+from finetune.grounding_evaluate import evaluated
 from finetune.grounding_paraphrase import paraphrased, rows_said
 from finetune.grounding_rows import GroundingRow, Text, claims_in, read_rows
 from knowledge_base.encoder import EncoderFiles
@@ -181,3 +183,19 @@ def test_a_small_training_run_writes_a_head_that_loads(tmp_path: Path) -> None:
     assert head.logits([("You have 60 days.", "Returns. You have 60 days.")]).shape == (1,)
     assert (tmp_path / "card.md").is_file()
     assert json.loads((tmp_path / "metrics.json").read_text("utf-8"))["test"]
+
+
+def test_mistakes_about_borrowed_rows_are_counted_and_not_repeated() -> None:
+    false = "You can return unworn items within 90 days of delivery."
+    own = GroundingRow(false, TEXT.passage, 1, "human", "test")  # labelled wrongly on purpose
+    borrowed = replace(own, borrowed=True)
+    found = evaluated(GroundingHead.load(WEIGHTS, EncoderFiles()), [own, borrowed])
+    assert found["headline"]["human_recall"] == 0.0
+    assert [mistake["claim"] for mistake in found["mistakes"]] == [false]
+
+
+def test_rows_of_public_sets_are_borrowed() -> None:
+    public = replace(TEXT, origin="dstc9")
+    made = {row.borrowed for row in build_rows([public], seed=1)}
+    assert made == {True}
+    assert {row.borrowed for row in build_rows([TEXT], seed=1)} == {False}
