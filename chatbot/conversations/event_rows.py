@@ -5,14 +5,22 @@ from __future__ import annotations
 from typing import Any
 
 from sqlalchemy import select, update
+from sqlalchemy.ext.asyncio import AsyncSession
 
 from chatbot.conversations.rows import Rows
 from chatbot.safety.released import Released
+from chatbot.storage.crypto import Vault
 from chatbot.storage.tables import Conversation, Event
+
+AT_ONCE = 200
 
 
 class EventRows(Rows):
     """Events are numbered without gaps; the caller holds the conversation's lock."""
+
+    def __init__(self, session: AsyncSession, vault: Vault, now: float) -> None:
+        super().__init__(session, vault, now)
+        self.appended: list[Event] = []
 
     async def append_event(
         self,
@@ -39,6 +47,7 @@ class EventRows(Rows):
             ),
         )
         self.session.add(event)
+        self.appended.append(event)
         if released is not None:
             await self.audit(
                 conversation.id,
@@ -54,15 +63,18 @@ class EventRows(Rows):
         return event.position
 
     async def events_after(
-        self, conversation_id: str, position: int, limit: int = 200
+        self, conversation_id: str, position: int, limit: int = AT_ONCE
     ) -> list[tuple[int, str, dict[str, Any]]]:
-        rows = await self.session.scalars(
-            select(Event)
+        rows = await self.session.execute(
+            select(Event.position, Event.kind, Event.payload_sealed)
             .where(Event.conversation_id == conversation_id, Event.position > position)
             .order_by(Event.position)
             .limit(limit)
         )
-        return [(row.position, row.kind, self.payload(row)) for row in rows]
+        return [
+            (at, kind, self.vault.open_json(sealed, f"{conversation_id}/{at}"))
+            for at, kind, sealed in rows
+        ]
 
     async def acknowledge(self, conversation_id: str, position: int) -> None:
         """The client has everything up to here; never goes back."""

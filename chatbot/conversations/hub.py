@@ -11,7 +11,7 @@ import asyncio
 import contextlib
 import logging
 from collections import defaultdict
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 from sqlalchemy import func, select
 
@@ -32,11 +32,16 @@ class Hub:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
+        self._own: set[int] = set()
 
     def notify(self, *topics: str) -> None:
         for topic in topics:
             for event in self._waiting.get(topic, ()):
                 event.set()
+
+    def wrote(self, seqs: Iterable[int]) -> None:
+        """Events that this process has committed and told of: the poll need not tell again."""
+        self._own.update(seqs)
 
     @contextlib.contextmanager
     def listening(self, topic: str) -> Iterator[asyncio.Event]:
@@ -68,7 +73,9 @@ class Hub:
                     await connection.execute(f"LISTEN {CHANNEL}")
                     self.notify(*list(self._waiting))  # what was said before we listened
                     async for notice in connection.notifies():
-                        self.notify(*notice.payload.split())
+                        speaker, *topics = notice.payload.split()
+                        if speaker != database.speaker:
+                            self.notify(*topics)
             except psycopg.Error as error:
                 log.warning("cannot hear the other workers, trying again: %s", error)
             await asyncio.sleep(LISTEN_AGAIN_S)
@@ -81,11 +88,16 @@ class Hub:
                 new_events, new_changes = await self._newest(database)
                 if new_events > events:
                     async with database.read() as session:
-                        rows = await session.scalars(
-                            select(Event.conversation_id).where(Event.seq > events).distinct()
+                        rows = await session.execute(
+                            select(Event.seq, Event.conversation_id).where(
+                                Event.seq > events, Event.seq <= new_events
+                            )
                         )
-                        self.notify(*rows.all(), TURNS)
+                    others = {topic for seq, topic in rows if seq not in self._own}
+                    if others:
+                        self.notify(*others, TURNS)
                     events = new_events
+                    self._own = {seq for seq in self._own if seq > events}
                 if new_changes > changes:
                     self.notify(STAFF)
                     changes = new_changes
@@ -94,9 +106,9 @@ class Hub:
 
     @staticmethod
     async def _newest(database: Database) -> tuple[int, int]:
+        newest = [select(func.max(of.seq)).scalar_subquery() for of in (Event, StaffChange)]
         async with database.read() as session:
-            events = await session.scalar(select(func.max(Event.seq)))
-            changes = await session.scalar(select(func.max(StaffChange.seq)))
+            events, changes = (await session.execute(select(*newest))).one()
         return events or 0, changes or 0
 
 

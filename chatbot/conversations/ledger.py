@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from chatbot.conversations.holding import hold
+from chatbot.conversations.hub import STAFF
 from chatbot.conversations.office import Office, message_json
 from chatbot.conversations.records import explain, joined, unique_citations
 from chatbot.conversations.repository import Conversations
@@ -57,7 +58,7 @@ class TurnLedger:
         async with self.office.read() as rows:
             if not await rows.anything_claimable():
                 return None
-        async with self.office.write() as rows:
+        async with self.office.write(wakes=()) as rows:
             turn = await rows.claimable_turn()
             if turn is None:
                 return None
@@ -70,7 +71,7 @@ class TurnLedger:
 
     async def renew(self, claimed: ClaimedTurn) -> None:
         """Keeps the lease while the turn runs. Raises TurnLost."""
-        async with self.office.write() as rows:
+        async with self.office.write(wakes=()) as rows:
             turn, _ = await self._owned(rows, claimed)
             turn.lease_until = rows.now + self.office.settings.turn_lease_s
 
@@ -83,9 +84,9 @@ class TurnLedger:
 
     async def write(self, claimed: ClaimedTurn, step: Step) -> None:
         """One step, one transaction. Raises TurnLost when the turn is not the caller's."""
-        async with self.office.write(claimed.conversation_id) as rows:
+        shown = () if isinstance(step, Understood) else (claimed.conversation_id, STAFF)
+        async with self.office.write(wakes=shown) as rows:
             turn, conversation = await self._owned(rows, claimed)
-            turn.lease_until = rows.now + self.office.settings.turn_lease_s
             match step:
                 case Understood():
                     self._keep_placeholders(rows, conversation, step)
@@ -109,6 +110,7 @@ class TurnLedger:
                 case Answered():
                     await self.complete(rows, conversation, turn, explain(step))
                     self._finish(rows, turn)
+            turn.lease_until = rows.now + self.office.settings.turn_lease_s
 
     # Steps
 

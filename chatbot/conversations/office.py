@@ -44,13 +44,18 @@ class Office:
         self.outbox = Outbox(self.settings)
 
     @asynccontextmanager
-    async def write(self, conversation_id: str | None = None) -> AsyncIterator[Conversations]:
-        """One short transaction; after the commit everybody who waits is woken."""
-        topics = (STAFF, TURNS) if conversation_id is None else (conversation_id, STAFF, TURNS)
+    async def write(
+        self, conversation_id: str | None = None, wakes: tuple[str, ...] = (STAFF, TURNS)
+    ) -> AsyncIterator[Conversations]:
+        """One short transaction; after the commit those are woken who wait for the conversation
+        or for what ``wakes`` names."""
+        topics = wakes if conversation_id is None else (conversation_id, *wakes)
         async with self.database.write() as session:
-            yield Conversations(session, self.vault, self.clock())
+            rows = Conversations(session, self.vault, self.clock())
+            yield rows
             await self.database.announce(session, *topics)
         self.hub.notify(*topics)
+        self.hub.wrote(event.seq for event in rows.appended)
 
     @asynccontextmanager
     async def read(self) -> AsyncIterator[Conversations]:

@@ -13,6 +13,7 @@ from typing import Any
 
 from sqlalchemy import func, select
 
+from chatbot.conversations.event_rows import AT_ONCE
 from chatbot.conversations.hub import STAFF, wait
 from chatbot.conversations.office import Office
 from chatbot.conversations.repository import Conversations
@@ -51,6 +52,7 @@ async def customer_events(office: Office, conversation_id: str, after: int) -> A
                 yield sse("typing", {"on": typing})
             if events:
                 quiet_s = 0.0
+            if len(events) == AT_ONCE:
                 continue
             pause = min(LOOK_AGAIN_S, heartbeat_s)
             await wait(news, pause)
@@ -68,7 +70,7 @@ async def _look(
     """Events after the position, and whether an answer is being written."""
     async with office.read() as rows:
         events = await rows.events_after(conversation_id, position)
-        return events, await rows.active_turn(conversation_id) is not None
+        return events, await rows.is_active(conversation_id)
 
 
 async def _acknowledge(office: Office, conversation_id: str, position: int) -> None:

@@ -22,6 +22,14 @@ class TurnRows(Rows):
         )
         return found
 
+    async def is_active(self, conversation_id: str) -> bool:
+        found = await self.session.scalar(
+            select(Turn.id).where(
+                Turn.conversation_id == conversation_id, Turn.state.in_(("queued", "running"))
+            )
+        )
+        return found is not None
+
     async def add_turn(self, conversation: Conversation, first_position: int) -> Turn:
         turn = Turn(
             id=new_id("turn"),

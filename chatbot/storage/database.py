@@ -7,6 +7,7 @@ later fails at once under load (https://www.sqlite.org/lang_transaction.html).
 from __future__ import annotations
 
 import asyncio
+import secrets
 from collections.abc import AsyncIterator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager, nullcontext
 from typing import Any
@@ -57,6 +58,7 @@ class Database:
         if self.is_sqlite:
             event.listen(self._engine.sync_engine, "connect", _on_connect)
             event.listen(self._engine.sync_engine, "begin", _on_begin)
+        self.speaker = secrets.token_hex(8)
         self._turns = WeakKeyDictionary[asyncio.AbstractEventLoop, asyncio.Lock]()
         self._writers = async_sessionmaker(self._engine, expire_on_commit=False)
         self._readers = async_sessionmaker(
@@ -89,9 +91,11 @@ class Database:
             raise _unavailable(error) from error
 
     async def announce(self, session: AsyncSession, *topics: str) -> None:
-        """Wakes the other workers when this transaction commits (PostgreSQL's NOTIFY)."""
-        if not self.is_sqlite:
-            await session.execute(select(func.pg_notify(CHANNEL, " ".join(topics))))
+        """Wakes the other workers when this transaction commits (PostgreSQL's NOTIFY). The
+        first word says who speaks."""
+        if topics and not self.is_sqlite:
+            words = " ".join((self.speaker, *topics))
+            await session.execute(select(func.pg_notify(CHANNEL, words)))
 
     @property
     def libpq_url(self) -> str:

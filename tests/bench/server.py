@@ -78,7 +78,7 @@ class Server:
 
 async def ask(server: Server, question: str) -> dict[str, Any]:
     """Seconds from sending to the first released sentence and to the end, and how it ended."""
-    async with httpx.AsyncClient(base_url=server.url, timeout=300) as client:
+    async with httpx.AsyncClient(base_url=server.url, timeout=300, verify=False) as client:
         headers = {"Authorization": f"Bearer {server.widget_key}"}
         body = (await client.post("/v1/conversations", json={}, headers=headers)).json()
         customer = Customer(client, body["id"], body["token"])

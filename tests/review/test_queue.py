@@ -10,7 +10,7 @@ import pytest
 
 from chatbot.answering.scripted import ScriptedEngine
 from chatbot.company import load_company
-from chatbot.conversations.hub import Hub
+from chatbot.conversations.hub import TURNS, Hub
 from chatbot.conversations.ledger import ClaimedTurn
 from chatbot.errors import Conflict, SetupError
 from chatbot.review.bulk import decide_alike
@@ -19,6 +19,7 @@ from chatbot.review.distance import edit_distance
 from chatbot.review.repository import Filters
 from chatbot.review.rules import ReviewRules
 from chatbot.review.rules_file import read_rules_file
+from chatbot.storage.database import Database
 from knowledge_base.settings import SAMPLE_COMPANY
 from tests.support.desk import ANSWER, ScriptedDesk, policy_of_words, route_to
 from tests.support.office import House, open_house
@@ -383,16 +384,48 @@ def test_edit_distance_counts_words() -> None:
     assert edit_distance("a b c d", "b c d") == 0.25
 
 
-async def test_postgres_wakes_other_workers_by_notification(tmp_path: Path) -> None:
+async def test_other_workers_are_woken_and_the_own_one_not_twice(tmp_path: Path) -> None:
     async with open_house(tmp_path) as house:
-        other = Hub()
-        watching = asyncio.create_task(other.watch(house.office.database))
+        office, other = house.office, Hub()
+        elsewhere = Database(office.settings.resolved_database_url)
+        watching = [
+            asyncio.create_task(other.watch(elsewhere)),
+            asyncio.create_task(office.hub.watch(office.database)),
+        ]
         try:
             conversation = await house.start()
             await asyncio.sleep(1.0)
-            with other.listening(conversation) as woken:
+            with (
+                other.listening(conversation) as there,
+                office.hub.listening(conversation) as here,
+            ):
                 await house.conversations.accept(conversation, "hello there", None)
-                await asyncio.wait_for(woken.wait(), 10)
+                assert here.is_set()
+                here.clear()
+                await asyncio.wait_for(there.wait(), 10)
+                await asyncio.sleep(1.0)
+                assert not here.is_set()
         finally:
-            watching.cancel()
-            await asyncio.gather(watching, return_exceptions=True)
+            for task in watching:
+                task.cancel()
+            await asyncio.gather(*watching, return_exceptions=True)
+            await elsewhere.close()
+
+
+async def test_what_changes_nothing_for_anybody_wakes_nobody(tmp_path: Path) -> None:
+    async with open_house(tmp_path) as house:
+        conversation = await house.start()
+        with (
+            house.office.hub.listening(TURNS) as turns,
+            house.office.hub.listening(conversation) as customer,
+        ):
+            await house.conversations.accept(conversation, "hello there", None)
+            assert turns.is_set() and customer.is_set()
+            turns.clear()
+            customer.clear()
+            claimed = await house.runner.ledger.claim()
+            assert claimed is not None
+            await house.runner.ledger.renew(claimed)
+            assert not turns.is_set() and not customer.is_set()
+            await house.runner.ledger.release(claimed)
+            assert turns.is_set()  # somebody else may run it now
