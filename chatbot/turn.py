@@ -18,7 +18,7 @@ from chatbot.drafting import RELATED, Drafting, nothing_found
 from chatbot.safety.released import release_static
 from chatbot.steps import HandedOver, Otherwise, Replied, Steps, TurnRequest, Understood
 from chatbot.types import Action, ReasonCode, Route, Screening
-from knowledge_base.query import search_queries
+from knowledge_base.query import leans_on_the_turn_before, search_queries
 
 PASSAGES = 6  # searched for; the model reads the best units of them (answering/focus.py)
 
@@ -40,7 +40,9 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
         if otherwise is not None:
             route = replace(route, action=Action.ANSWER, why=f"{route.why}; but an article answers")
 
-    curated = await desk.curated(screening.redacted, request.audiences, request.locale)
+    curated = None
+    if not (request.history and leans_on_the_turn_before(screening.redacted)):
+        curated = await desk.curated(screening.redacted, request.audiences, request.locale)
     if curated is not None:
         async for step in Curated(request, desk, screening, route, *curated).run():
             yield step

@@ -82,6 +82,16 @@ async def test_a_curated_answer_passes_the_gate_like_any_other() -> None:
     assert said(found) == ""
 
 
+async def test_what_leans_on_the_turn_before_is_no_question_that_staff_foresaw() -> None:
+    before = (HistoryMessage("customer", "When is my card charged?"),)
+    alone = await steps(ScriptedDesk(written=WRITTEN), "with a warranty?")
+    assert said(alone) == WRITTEN.answer
+    later = await steps(ScriptedDesk(written=WRITTEN), "and with a warranty?", history=before)
+    assert WRITTEN.answer not in said(later)
+    another = await steps(ScriptedDesk(written=WRITTEN), "what is the warranty", history=before)
+    assert said(another) == WRITTEN.answer
+
+
 async def test_a_curated_answer_of_a_reviewed_intent_waits_for_a_person() -> None:
     found = await steps(ScriptedDesk(written=WRITTEN), "review this please")
     assert isinstance(found[-1], Held)

@@ -131,6 +131,35 @@ _PERSON: Final = (
         rf"[ ](?:{_TITLE})?({_FIRST}{_MORE}{{0,1}})(?=[ ]{{0,1}}[,!])"
     ),
     re.compile(rf"(?:\A|\n)[ ]{{0,4}}({_FULL}),[ ](?=[\w.+-]{{1,64}}@|\+\d|0\d)"),
+    re.compile(  # "ask for Fionn or Wanjiru", "vraag naar Machteld"
+        r"\b(?:[Aa]sk(?:ing)? for|[Vv]raag naar|[Cc]hied(?:ete|a|i) di|[Pp]regunt(?:e|en|a|ad) por|[Dd]emande[zr]|[Ff]ragen [Ss]ie nach|"
+        rf"[Pp]yta[ćj]\w{{0,3}} o|[Pp]ergunt(?:e|em|ar) (?:por|pel[ao])) (?:{_TITLE})?({_FIRST}{_MORE}{{0,2}})(?: (?:or|and|of|o|oder|und|ou|et|en|lub|e|y) ({_FIRST}))?(?=[.,;!?)]|\s{{0,4}}(?:$|\n))"
+    ),
+    re.compile(  # "ring Thandeka on 082 555 0173"
+        rf"\b(?i:ring|call|phone|text|reach|whatsapp) (?:{_TITLE})?({_FIRST}{_MORE}{{0,2}}) (?:on|at|under) (?=\+?\(?\d)"
+    ),
+    re.compile(  # "hij heet Jurre", "Inhaberin Leopoldine Hrdlicka", "t.n.v. J. van den Broek"
+        r"\b(?:[Hh]ij|[Zz]ij|[Zz]e|[Ee]r|[Ss]ie) (?:heet|hei(?:ß|ss)t) "
+        rf"({_FIRST}{_MORE}{{0,2}})(?=[.,;!?)]|\s{{0,4}}(?:$|\n))"
+    ),
+    re.compile(
+        r"\b(?:[Kk]onto)?[Ii]nhaber(?:in)?(?: ist|:|,)? "
+        rf"({_FULL}|(?:[A-Z]\.[ ]?){{1,3}}{CAPITAL}[\w'’-]{{1,24}})"
+    ),
+    re.compile(
+        r"\b(?:[Tt]\.?n\.?v\.?|[Oo]p naam van|[Ii]ntestat[oa] a|[Aa] nombre de|[Aa]u nom de|[Aa]uf den Namen|[Ee]m nome de|[Nn]a nazwisko|[Pp]å namnet) "
+        rf"(?:{_TITLE})?({_NAME}|(?:[A-Z]\.[ ]?){{1,3}}(?:(?:van|de|der|den|ten|ter)[ ]){{0,2}}{CAPITAL}[\w'’-]{{1,24}})"
+    ),
+    re.compile(  # "my wife Anna ordered": of one word, between the kin and a small letter or a comma
+        rf"\b(?i:my {_KIN}),? ({_FIRST})(?=,|\.| [a-z])"
+    ),
+    re.compile(
+        r"\b(?:[Mm]ijn (?:man|vrouw|zoon|dochter|moeder|vader|broer|zus)|(?:a )?[Mm]inha (?:mãe|mulher|filha|irmã|avó)|(?:o )?[Mm]eu (?:pai|marido|filho|irmão|avô)|"
+        r"[Mm]on (?:mari|fils|père|frère)|[Mm]a (?:femme|fille|mère|sœur)|[Mm]ia (?:moglie|figlia|madre|sorella)|[Mm]io (?:marito|figlio|padre|fratello)|"
+        r"[Mm]i (?:mujer|marido|hij[oa]|madre|padre|herman[oa]|vecin[oa])|[Mm]ój (?:mąż|syn|brat|ojciec)|[Mm]oja (?:żona|córka|siostra|matka)),? "
+        rf"({_FIRST})(?=[,.;!?)]|[ ][a-zà-ÿ]|\s{{0,4}}(?:$|\n))"
+    ),
+    re.compile(rf"(?:[.!?)])[ ]{{1,3}}((?:[A-Z]\.[ ]?){{1,3}}{CAPITAL}[\w'’-]{{2,24}})\s{{0,4}}\Z"),
 )
 _NOT_NAMES: Final = re.compile(  # words and brands that stand where a name would: "Dr. Martens"
     r"(?:Larkmoor|Dr|Prof|Frau|Herrn?|Mrs?|Ms|Not|Wrong|The|On|In|Martens|Pepper|Kipling|Porter|Muscle|Oetker|Scholl|Sir|Madam|"
@@ -147,6 +176,8 @@ def find_names(text: str) -> Iterator[Entity]:
     for pattern in _PERSON:
         for match in pattern.finditer(text):
             for group in range(1, pattern.groups + 1):
+                if match[group] is None:
+                    continue
                 titled = _LEADING_TITLE.match(match[group])
                 start = match.start(group) + (titled.end() if titled else 0)
                 name = re.sub(r"['’]s\Z", "", text[start : match.end(group)])

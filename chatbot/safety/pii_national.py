@@ -23,7 +23,7 @@ _ID_WORDS: Final = (
     r"\b(?:{words}|passport|national id|id ?card|identity|tax id|social security|"
     r"driving licence|driver'?s licen[cs]e|personal number)\b"
 )
-_AROUND: Final = 48  # characters before and after in which a word must name the identifier
+_AROUND: Final = 96  # characters before and after in which a word must name the identifier
 
 
 @dataclass(frozen=True, slots=True)

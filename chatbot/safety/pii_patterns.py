@@ -24,7 +24,7 @@ _CODE: Final = (
 )
 _ORDER: Final = re.compile(
     r"\b(?:orders?|purchase|parcel|booking|tracking|shipment|bestellung|bestelling|"
-    r"bestel(?:l-?nr|l?-?nummer)|commande|pedido|ordine|encomenda)\.?\s?-?"
+    r"bestel(?:l-?nr|l?-?nummer)|commande|pedido|ordine|encomenda|zamówieni(?:e|a|u)|beställning(?:en)?)\.?\s?-?"
     r"(?:(?:id|no|nr|num|number|ref|reference|code|nummer|n[úu]mero|num[ée]ro)\b\.?|n[°º])?\s?"
     rf"(?:is|was|ist|:|=|-)?\s?(?:#\s?)?({_CODE})(?![\w-]|[.,]\d|\s?(?:units|pieces|items|pairs|%))",
     re.I,

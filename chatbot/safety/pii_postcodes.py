@@ -31,6 +31,19 @@ _POSTCODES: Final = (
         r"[A-Z]{2}\d[A-Z\d]?\s?\d[A-Z]{2}|[A-Z]\d\d\s?[A-Z0-9]{4})(?!\w)",
         re.I,
     ),
+    re.compile(  # "il CAP 20156", "kod pocztowy mam 30-147", "le code postal … c'est 35200"
+        r"\b(?:post ?codes?|postal codes?|codes? posta(?:l|ux)|c[óo]digos? posta(?:l|is|les)|zip(?: ?codes?)?|plz|postleitzahl|(?-i:CAP)|kod(?:u|y|em)? pocztow\w{1,3}|"
+        r"postnummer|postcode)\b[^\d\n.!?]{1,40}(?<![\w.-])(\d{2}-\d{3}|\d{5}|\d{4}-\d{3}|\d{3} \d{2}|\d{4}(?: ?[A-Z]{2})?)(?![\w-]|[.,]\d| ?[€$£%])",
+        re.I,
+    ),
+    re.compile(  # the second of two that are compared: "35200 et non 35020", "not 8001 but 8010"
+        r"\b(?:post ?code|code postal|c[óo]digo postal|plz|postleitzahl|(?-i:CAP)|kod pocztowy|zip)\b[^\d\n.!?]{1,40}(?:\d{5}|\d{2}-\d{3}|\d{4}) ?,?"
+        r"(?:[^\d\n.!?]{1,24}) (?<![\w.-])(\d{5}|\d{2}-\d{3}|\d{4})(?![\w-]|[.,]\d| ?[€$£%])",
+        re.I,
+    ),
+    re.compile(  # "wonen in 5616 LK"
+        r"(?<=\bin )(?!(?:19|20)\d\d)[1-9]\d{3} ?(?!SA|SD|SS)[A-Z]{2}(?![\w-])"
+    ),
     re.compile(
         r"(?<=,\s)(?:AL|AK|AZ|AR|CA|CO|CT|DE|FL|GA|HI|ID|IL|IN|IA|KS|KY|LA|ME|MD|MA|MI|MN|MS|MO|MT|NE|NV|NH|NJ|NM|NY|NC|ND|OH|OK|OR|PA|RI|SC|SD|TN|TX|UT|VT|VA|WA|WV|WI|WY)\s\d{5}(?:-\d{4})?(?!\w)"
     ),

@@ -30,6 +30,7 @@ _SECRETS: Final = (
         r"|(?<!\w)AIza[\w-]{35}|(?<!\w)glpat-[\w-]{18,60}|(?<!\w)hf_[A-Za-z0-9]{20,60}"
         r"|(?<!\w)whsec_[A-Za-z0-9+/=_-]{12,100}"
         r"|(?<!\w)npm_[A-Za-z0-9]{30,50}|(?<!\w)SG\.[\w-]{16,40}\.[\w-]{16,60}"
+        r"|(?<![\w/.-])[a-z]{2,10}_(?=[\w-]{0,79}\d)(?=[\w-]{0,79}[a-z])(?=[\w-]{0,79}[A-Z])(?:[a-z]{2,10}_)?[A-Za-z0-9-]{12,80}(?!\w|[.]\w)"
         r"|(?<!\w)dg_(?:widget|agent|reviewer|admin)_[\w-]{20,60}"
         r"|(?<!\w)eyJ[\w-]{8,1500}\.[\w-]{8,2500}\.[\w-]{8,600}"
         r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,6000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
@@ -71,6 +72,11 @@ _SECRETS: Final = (
     re.compile(  # a token that is plainly one, a few words after the word for it
         rf"\b(?:{_HIDES})(?:\s[^\W\d_]{{1,12}}){{0,4}}[,:]?\s[\"'“‘]?"
         r"((?=\S{0,63}\d)(?=\S{0,63}[^\W\d_])(?=\w{0,62}[^\w\s.,!?\"'”’)])[^\s,\"'”’]{6,64}?)(?=[.,?]?(?:[\s\"'”’]|$))",
+        re.I,
+    ),
+    re.compile(  # letters, digits and a sign in one word, further on: "… my password. It was x!y_41."
+        rf"\b(?:{_HIDES}|passphrase|passcode)\b[^\n]{{1,80}}?(?:(?i:\b{_IS})|[,:–-])\s[\"'“‘]?"
+        r"((?=[^\s,\"'”’]{0,63}\d)(?=(?:[^\s,\"'”’]{0,40}?[^\W\d_]){5})(?=\w{0,62}[^\w\s.,?\"'”’)/@])(?!https?:)[^\s,\"'”’@/]{8,64}?)(?=[.,?]?(?:[\s\"'”’]|$))",
         re.I,
     ),
     re.compile(  # "I keep typing x-42-y as my password"

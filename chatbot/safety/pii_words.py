@@ -95,6 +95,7 @@ _PARTICLES: Final = frozenset(_OF.split())
 _ENDING: Final = re.compile(
     r"\w{2,}(?:ing|ful|ous|able|ible|less|ness|tion|sion|ment|n't)\Z|\w{3,}(?:ed|ly)\Z"
 )
+_INITIAL: Final = re.compile(r"\w\.")
 _CONTRACTED: Final = re.compile(
     r"(?:i|it|that|this|here|there|we|you|they|what|he|she|let)'\w{1,3}\Z"
 )
@@ -111,7 +112,11 @@ def may_be_a_name(words: str) -> bool:
         return False
     low = words.islower()
     return not any(
-        (word.strip(".") in _COMMON and (position == 0 or word not in _PARTICLES))
+        (
+            not _INITIAL.fullmatch(word)
+            and word.strip(".") in _COMMON
+            and (position == 0 or word not in _PARTICLES)
+        )
         or _CONTRACTED.match(word)
         or (low and _ENDING.match(word) and word not in _NAMES_WITH_ENDING)
         for position, word in enumerate(said)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from dataclasses import replace
 from datetime import date
 from pathlib import Path
@@ -173,3 +174,18 @@ def test_the_nearest_are_listed_best_first(shared, encoder):
     found = nearest_curated(shared.current(), text, encoder.embed([text])[0], on=TODAY)
     assert found[0].answer.id == "gift"
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
+
+
+def test_the_sample_answers_say_what_their_articles_say():
+    """Every number and address of an answer stands in the article that it cites."""
+    reading = read_articles(Path(SAMPLE_COMPANY) / "articles", "a")
+    articles = {article.id: article for article in reading.articles}
+    assert len(reading.curated) >= 25
+    for answer in reading.curated:
+        article = articles[answer.article]
+        told = f"{article.title}\n{article.text}"
+        hard = re.findall(r"[£€]?\d[\d.,:]*\d|[£€]?\d|\S+@\S+\w", answer.answer)
+        assert [fact for fact in hard if fact not in told] == [], answer.id
+        assert (answer.valid_until or date.max) <= (article.valid_until or date.max), answer.id
+    wordings = [asked.casefold() for answer in reading.curated for asked in answer.questions]
+    assert len(set(wordings)) == len(wordings)

@@ -70,6 +70,18 @@ my new surname is [[Tveit]]
 ich bin die Tochter von [[Hannelore Dietz]]
 I spoke to [[Petronella]] from your returns team
 Your letter called me [[Francis]]. It's [[Frances]], please fix it
+Come to the side door and ask for [[Tadhg]] or [[Nyokabi]].
+De wasmachine lekt, bel aan en vraag naar [[Geertruida]]
+Suonate al terzo piano e chiedete di [[Ermenegilda]].
+ring [[Siphokazi]] on 0161 496 0122 when you are near
+Mijn man is thuis, hij heet [[Wubbo]].
+Neues Konto, Inhaberin [[Friederike Altmannsberger]]
+graag terugstorten t.n.v. [[K. van der Laan-Smit]]
+La factura va a nombre de [[Saturnino Arrabal]].
+My wife [[Oyelaran]] ordered it and my son [[Caspar]], nine, wears it
+Mi vecina [[Encarnación]] firmó la entrega
+Minha irmã, [[Jandira]], não recebeu nada
+Nobody answered all week. [[R. T. Winstanley]]
 """
 OTHERS = """
 email: write to [[mira.koss [at] example.org]] please
@@ -99,6 +111,14 @@ secret: our api token is [[a8f5f167f44f4964e6c998dee827110c]]
 secret: secret: [[9f8b7c6d5e4f3a2b1c0d]]
 secret: [[0cc175b9c0f1b6a831c399e269772661]] is refused, although I copied it
 order_id: what I mean is order [[48213]]
+order_id: Zamówienie [[5530127]] przyszło bez śrubek
+postcode: Salve, il CAP [[50136]] non viene accettato dal modulo
+postcode: Kod pocztowy mam [[31-562]], a nie inny
+postcode: wij wonen in [[6828 HK]]
+national_id: They want my Social Security number here and I do not like that at all: [[531-40-7719]]
+secret: I typed my password into a page that was not yours. It was [[Nougat!Canoe_58]].
+secret: The token you sent returns 401: [[tok_4Kd8sLqWzE6uYb9vR]]. It worked at noon.
+secret: Please revoke [[hook_live_7yT3nK9wQe21Lm]], it is in a public repo
 """
 NONE = """
 Model 3, 1200 Watt, Farbe Grau
@@ -125,6 +145,15 @@ Artikel 060 12 34 56 78
 model 131052-308T
 can I order 12345 of those
 do I have to order 2000 for the discount
+ask for a refund if it leaks
+ring me on 3 December please
+My mother loves it and my son Is happy
+My wife uses it daily, my brother Just laughed
+the cap 2000 ml bottle leaks
+the bottle cap, size 10234 in your list, is missing
+my password fails. It was fine in 2024.
+set_size_to_XL_2024_please is what your form shows
+the tent was on sale in 2023 IT said
 """
 
 
