@@ -51,8 +51,10 @@ def _lines(found: dict[str, Any]) -> Iterator[str]:
         rows = {n: r for n, r in plain.items() if n.startswith("customers_")}
         yield from _table(f"The plain program, {plain['new_tokens']} new tokens", rows)
     if "equality" in found:
-        shares = {k: v for k, v in found["equality"].items() if k != "different"}
-        yield from _table("Equal greedy answers", {"openvino against transformers": shares})
+        equal = found["equality"]
+        rows = {n: {"equal": v} for n, v in equal.items() if n not in ("different", "requests")}
+        title = f"Greedy answers equal to transformers' in float32, {equal['requests']} at once"
+        yield from _table(title, rows)
     if "soak" in found:
         rows = {str(n): row for n, row in enumerate(found["soak"]["tenths"], 1)}
         yield from _table(f"Soak of {found['soak']['minutes']:g} minutes, by tenths", rows)
