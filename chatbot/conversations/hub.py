@@ -32,7 +32,8 @@ class Hub:
 
     def __init__(self) -> None:
         self._waiting: defaultdict[str, set[asyncio.Event]] = defaultdict(set)
-        self._own: set[int] = set()
+        self._own: set[int] | None = None
+        """Events of this process that the poll has not met yet; None while nobody polls."""
 
     def notify(self, *topics: str) -> None:
         for topic in topics:
@@ -41,7 +42,8 @@ class Hub:
 
     def wrote(self, seqs: Iterable[int]) -> None:
         """Events that this process has committed and told of: the poll need not tell again."""
-        self._own.update(seqs)
+        if self._own is not None:
+            self._own.update(seqs)
 
     @contextlib.contextmanager
     def listening(self, topic: str) -> Iterator[asyncio.Event]:
@@ -81,6 +83,7 @@ class Hub:
             await asyncio.sleep(LISTEN_AGAIN_S)
 
     async def _poll(self, database: Database) -> None:
+        self._own = set()
         events, changes = await self._newest(database)
         while True:
             await asyncio.sleep(POLL_S)
