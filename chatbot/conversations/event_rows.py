@@ -92,10 +92,16 @@ class EventRows(Rows):
         )
         return found
 
-    async def sentence_events(self, message_id: str) -> list[dict[str, Any]]:
+    async def sentence_events(self, conversation_id: str, message_id: str) -> list[dict[str, Any]]:
+        """What was delivered of one message, sentence by sentence. The conversation is named
+        because its events are indexed; a message's are not."""
         rows = await self.session.scalars(
             select(Event)
-            .where(Event.message_id == message_id, Event.kind == "sentence")
+            .where(
+                Event.conversation_id == conversation_id,
+                Event.message_id == message_id,
+                Event.kind == "sentence",
+            )
             .order_by(Event.position)
         )
         return [self.payload(row) for row in rows]

@@ -23,7 +23,7 @@ async def history_of(
     item = await rows.open_item(conversation_id)
     turn = await rows.active_turn(conversation_id)
     started = item.message_id if item else turn.message_id if turn else None
-    partial = await rows.sentence_events(started) if started else []
+    partial = await rows.sentence_events(conversation_id, started) if started else []
     return {
         "messages": shown,
         "partial": {"message_id": started, "text": joined(partial)} if partial else None,

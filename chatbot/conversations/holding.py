@@ -17,7 +17,7 @@ async def hold(
 ) -> None:
     """The caller holds the conversation's lock and finishes the turn."""
     company = office.company
-    sent = await rows.sentence_events(turn.message_id)
+    sent = await rows.sentence_events(turn.conversation_id, turn.message_id)
     draft = step.remainder
     summary: dict[str, Any] = {
         "released_prefix": joined(sent),

@@ -125,7 +125,7 @@ class TurnLedger:
     async def _sentence(
         self, rows: Conversations, conversation: Conversation, turn: Turn, step: SentenceReleased
     ) -> None:
-        before = await rows.sentence_events(turn.message_id)
+        before = await rows.sentence_events(turn.conversation_id, turn.message_id)
         payload = {
             "message_id": turn.message_id,
             "index": len(before),
@@ -146,7 +146,7 @@ class TurnLedger:
                 related.append(
                     {"article": passage.article, "title": passage.title, "url": passage.url}
                 )
-        if await rows.sentence_events(turn.message_id):
+        if await rows.sentence_events(turn.conversation_id, turn.message_id):
             # Courtesies went out, then nothing could be claimed: close that message first.
             await self.complete(rows, conversation, turn, {})
             message_turn = None
@@ -171,7 +171,7 @@ class TurnLedger:
         explanation: dict[str, Any],
     ) -> None:
         """The sentences that were delivered become one complete message."""
-        sent = await rows.sentence_events(turn.message_id)
+        sent = await rows.sentence_events(turn.conversation_id, turn.message_id)
         if not sent:
             return
         message = await rows.add_message(
@@ -203,7 +203,7 @@ class TurnLedger:
     ) -> bool:
         """Stops an active turn for good; what the customer already has becomes a message.
         True when there was such a beginning."""
-        sent = await rows.sentence_events(turn.message_id)
+        sent = await rows.sentence_events(turn.conversation_id, turn.message_id)
         await self.complete(rows, conversation, turn, {"interrupted": why})
         turn.state, turn.finished_at = "superseded", rows.now
         turn.fence += 1
@@ -231,7 +231,7 @@ class TurnLedger:
         conversation = await rows.lock(turn.conversation_id)
         placeholders = rows.placeholders(conversation)
         history = await rows.spoken(conversation, asked_from=turn.first_position)
-        sent = await rows.sentence_events(turn.message_id)
+        sent = await rows.sentence_events(turn.conversation_id, turn.message_id)
         return TurnRequest(
             question=await rows.question(turn),
             history=tuple(history[-HISTORY_MESSAGES:]),

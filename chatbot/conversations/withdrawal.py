@@ -24,7 +24,7 @@ async def withdraw_pending(
     message = await rows.message(item.message_id)
     if message is not None:
         message.state = "withdrawn"
-    sent = await rows.sentence_events(item.message_id)
+    sent = await rows.sentence_events(item.conversation_id, item.message_id)
     payload = {"message_id": item.message_id, **({"kept": joined(sent)} if sent else {})}
     released = release_static("withdrawn_notice", office.company.texts)
     await rows.append_event(conversation, "withdrawn", payload, released, item.message_id)

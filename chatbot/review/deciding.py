@@ -68,7 +68,7 @@ async def deliver(
     item.edit_distance = decided.edit_distance
     prefix = detail["released_prefix"]
     whole = f"{prefix} {decided.text}".strip() if prefix else decided.text
-    sent = await rows.sentence_events(item.message_id)
+    sent = await rows.sentence_events(item.conversation_id, item.message_id)
     known = [citation for payload in sent for citation in payload["citations"]]
     citations = unique_citations(known + decided.citations)
     released = release_by_person(
