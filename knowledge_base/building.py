@@ -15,6 +15,7 @@ from knowledge_base.curated import CuratedAnswer, CuratedSet
 from knowledge_base.curated_calibration import calibrate_curated
 from knowledge_base.embedding import Partial, Progress, embed_chunks
 from knowledge_base.encoder import TextEncoder
+from knowledge_base.errors import NothingToRead
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.snapshot_files import build_snapshot
 from knowledge_base.store import SnapshotStore
@@ -43,6 +44,11 @@ class SnapshotBuilder:
     ) -> tuple[Snapshot, bool]:
         """The published snapshot, and whether retrieval was calibrated anew."""
         chunks = self._chunks(articles)
+        if not chunks:
+            raise NothingToRead(
+                "no article would be left; a help centre needs at least one, also beside curated "
+                "answers: the serving snapshot stays"
+            )
         former = self.former
         if former is not None and former.encoder != self.encoder.name:
             former = None  # its vectors mean nothing to this encoder

@@ -7,6 +7,7 @@ The cosine alone takes "litres per minute of the filter" for "litres until the f
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -84,12 +85,17 @@ def curated_scores(
     scores = {}
     for row in np.argsort(-cosines, kind="stable")[:depth].tolist():
         answer, question = curated.questions[row]
-        if asked and asked == words(question, snapshot.language):
+        if asked and _said(query) == _said(question):
             scores[row] = 1.0
             continue
         known = words(" ".join((*answer.questions, answer.answer)), snapshot.language)
         scores[row] = max(float(cosines[row]), 0.0) * _covered(snapshot, asked, set(known))
     return scores
+
+
+def _said(text: str) -> list[str]:
+    """Every word as it stands: "not" and "from" are no less than the others here."""
+    return re.findall(r"\w+", text.casefold().replace("’", "'"))
 
 
 def best_curated_score(snapshot: Snapshot, query: str, vector: NDArray[np.float32]) -> float:

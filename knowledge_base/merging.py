@@ -13,7 +13,7 @@ from typing import TypeVar
 from knowledge_base.article import Article
 from knowledge_base.curated import CuratedAnswer
 from knowledge_base.readers import Failure
-from knowledge_base.readers.base import file_of
+from knowledge_base.readers.base import LISTS, file_of
 
 T = TypeVar("T", Article, CuratedAnswer)
 
@@ -71,13 +71,20 @@ def merged(
 ) -> dict[str, T]:
     """``before`` with the accepted entries, without those to remove or prune."""
     after = dict(before) | dict(accepted)
-    unread = {failure.file for failure in failures}
+    unread = tuple(failure.file for failure in failures)
     for identity, item in before.items():
         if item.source != source or identity in accepted:
             continue
-        if identity in remove or (prune and file_of(item.origin) not in unread):
+        if identity in remove or (prune and not _may_be_there(file_of(item.origin), unread)):
             del after[identity]
     return after
+
+
+def _may_be_there(file: str, unread: Collection[str]) -> bool:
+    """Whether an entry was not seen because its file, its folder or the list of its page could
+    not be read."""
+    listed = "://" in file and any(name.endswith(LISTS) for name in unread)
+    return listed or any(file == name or file.startswith(f"{name}/") for name in unread)
 
 
 def without_cycles(

@@ -72,9 +72,20 @@ class Retriever:
         """
         if k < 1:
             raise ValueError(f"k is {k}; at least 1 passage must be asked for")
+        return self._found(self.snapshot(), query, k, audiences, on, floor, locale)
+
+    def _found(
+        self,
+        snapshot: Snapshot,
+        query: str,
+        k: int,
+        audiences: Collection[str],
+        on: date | None,
+        floor: bool,
+        locale: str | None,
+    ) -> list[Passage]:
         if not query.strip():
             return []
-        snapshot = self.snapshot()
         ranked = self.rank(snapshot, query, audiences=audiences, on=on, locale=locale)
         least = self.reranker.floor if self.reranker else snapshot.calibration.floor
         passages: list[Passage] = []
@@ -101,12 +112,13 @@ class Retriever:
         """``search`` for each of ``query.search_queries``, interleaved, each passage once, with
         the best score that any of the queries gives it and its units. Where the queries are a
         message and the questions in it, what answers each of these best is marked (``leads``)."""
+        if k < 1:
+            raise ValueError(f"k is {k}; at least 1 passage must be asked for")
+        snapshot = self.snapshot()  # one for all: the next may cut its chunks otherwise
         if len(queries) > 1:
-            self._read_together(queries)
-        found = [
-            self.search(query, k, audiences=audiences, on=on, floor=floor, locale=locale)
-            for query in self.in_order(queries, audiences=audiences, on=on, locale=locale)
-        ]
+            self._read_together(snapshot, queries)
+        ordered = self._in_order(snapshot, queries, audiences, on, locale)
+        found = [self._found(snapshot, query, k, audiences, on, floor, locale) for query in ordered]
         kept = interleaved(found, k, key=lambda passage: passage.chunk)
         if len(found) == 1:
             return kept
@@ -157,7 +169,7 @@ class Retriever:
         several queries interleaved."""
         snapshot = self.snapshot()
         found = []
-        for query in self.in_order(queries, audiences=audiences, on=on):
+        for query in self._in_order(snapshot, queries, audiences, on, None):
             ranked = self.rank(snapshot, query, audiences=audiences, on=on)
             ids = dict.fromkeys(snapshot.chunks[row].article for row in ranked.rows.tolist())
             found.append(list(ids)[:k])
@@ -177,10 +189,19 @@ class Retriever:
         Where help articles differ in what the turn before named (one answer for each hotel), the
         question alone fits many of them alike.
         """
+        return self._in_order(self.snapshot(), queries, audiences, on, locale)
+
+    def _in_order(
+        self,
+        snapshot: Snapshot,
+        queries: Sequence[str],
+        audiences: Collection[str],
+        on: date | None,
+        locale: str | None,
+    ) -> Sequence[str]:
         pair = joined_pair(queries)
         if pair is None:
             return queries
-        snapshot = self.snapshot()
         joined, alone = (
             self.rank(snapshot, queries[place], audiences=audiences, on=on, locale=locale)
             for place in pair
@@ -232,9 +253,9 @@ class Retriever:
                 self._ranked.popitem(last=False)
         return ranked
 
-    def _read_together(self, queries: Sequence[str]) -> None:
+    def _read_together(self, snapshot: Snapshot, queries: Sequence[str]) -> None:
         """One pass of each network for all of them: short texts cost hardly more than one."""
-        speller = self._spelling(self.snapshot())
+        speller = self._spelling(snapshot)
         self.encoder.embed([speller.completed(query) for query in queries])
         if self.reranker is not None:
             self.reranker.read([speller.corrected(query) for query in queries])

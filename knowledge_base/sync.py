@@ -80,10 +80,11 @@ def sync_path(
 
 
 def source_of(path: Path | str) -> str:
-    """The last name of a path without its suffix; the host of an address."""
+    """The name of a folder, or of a file without its suffix; the host of an address."""
     if isinstance(path, str) and is_address(path):
         return urlsplit(path).hostname or path
-    return Path(path).resolve().stem
+    resolved = Path(path).resolve()
+    return resolved.name if resolved.is_dir() else resolved.stem
 
 
 def sync_articles(

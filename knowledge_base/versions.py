@@ -33,7 +33,7 @@ class Versions:
         return article
 
     def keep(self, articles: Iterable[Article]) -> None:
-        written = False
+        written: list[tuple[Path, Path]] = []
         for article in articles:
             path = self._path(article.id, article.version)
             if path.exists():
@@ -41,10 +41,11 @@ class Versions:
             path.parent.mkdir(parents=True, exist_ok=True)
             aside = path.with_suffix(".new")
             aside.write_text(json.dumps(article.to_json(), ensure_ascii=False), encoding="utf-8")
-            aside.replace(path)
-            written = True
+            written.append((aside, path))
         if written:
-            os.sync()  # one call for thousands of small files
+            os.sync()  # one call for thousands of small files, before any of them has its name
+        for aside, path in written:
+            aside.replace(path)
 
     def _path(self, identity: str, version: str) -> Path:
         key = hashlib.sha256(f"{identity}@{version}".encode()).hexdigest()[:40]

@@ -19,7 +19,6 @@ from typing import Any
 from chatbot.answering.choice import Chosen, choose_engine
 from chatbot.answering.engine import GenerationRequest
 from chatbot.answering.served import resolve_adapter
-from chatbot.errors import SetupError
 from chatbot.settings import Settings
 from knowledge_base.mapped import give_back_memory
 
@@ -122,7 +121,7 @@ class LiveEngine:
                 elif wanted != failed or self._trouble is None:
                     failed = wanted
                     self._replace(wanted)
-            except (SetupError, ValueError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - a watch that ends would follow nothing more
                 trouble = f"the promoted answer model cannot be served: {error}"
                 if trouble != self._trouble:
                     logger.error("%s; %s goes on", trouble, self.model_version)

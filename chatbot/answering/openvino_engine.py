@@ -110,10 +110,13 @@ class OpenVINOEngine(ThreadedEngine):
 
     def _work(self) -> None:
         while True:
+            idle, job = False, None
             try:
                 job = self._jobs.get(timeout=STALL_S / 4)
             except queue.Empty:
-                self._watch()
+                idle = True
+            self._watch()
+            if idle:
                 continue
             if job is None:
                 break
@@ -146,7 +149,8 @@ class OpenVINOEngine(ThreadedEngine):
             self._finish(job, error)
             return
         room = 1 if job.weighs else request.max_new_tokens
-        if len(ids) + room > self._options.cache_tokens:
+        proposed = 0 if job.weighs else self._options.proposed
+        if len(ids) + room + proposed > self._options.cache_tokens:
             cache = self._options.cache_tokens
             failed = EngineFailed(f"{len(ids)} tokens do not fit into the KV cache of {cache}")
             self._finish(job, failed)
@@ -155,6 +159,8 @@ class OpenVINOEngine(ThreadedEngine):
         with self._lock:
             self._number += 1
             number = self._number
+            if not self._running:
+                self._heard = time.monotonic()  # it had nothing to say until now
             self._running[number] = _Running(job, IncrementalText(self._tokenizer))
         try:
             wanted: dict[str, Any] = {"id": number, "ids": ids}
@@ -193,8 +199,8 @@ class OpenVINOEngine(ThreadedEngine):
             try:
                 self._process = self._start()
                 self.broken = None
-            except SetupError as error:
-                self.broken = error.detail
+            except Exception as error:  # noqa: BLE001 - also where memory is short: tried again
+                self.broken = error.detail if isinstance(error, SetupError) else str(error)
                 time.sleep(pause)
                 pause = min(2 * pause, LONGEST_PAUSE_S)
             if self._closed:  # meanwhile; the sender has stopped the old process only

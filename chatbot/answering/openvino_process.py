@@ -93,7 +93,11 @@ class WorkerProcess:
     def _read(self) -> Iterator[dict[str, Any]]:
         assert self._process.stdout is not None  # noqa: S101  opened above
         for line in self._process.stdout:
-            yield json.loads(line)
+            try:
+                event = json.loads(line)
+            except ValueError:  # the last line of a process that was killed
+                continue
+            yield event
         self._process.stdout.close()
 
     def send(self, message: dict[str, Any]) -> None:

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from chatbot.answering.base_model import prepare_base_model
-from chatbot.answering.decoding import LOOKUP, Decoder, NotFinite
+from chatbot.answering.decoding import LOOKUP, Decoder
 from chatbot.answering.engine import EngineFailed
 from chatbot.answering.prompt import encode
 from chatbot.answering.served import check_adapter, model_version, resolve_adapter
@@ -62,7 +62,7 @@ class TransformersEngine(ThreadedEngine):
                     failed = EngineFailed("the answer engine was closed")
                 elif not job.over:
                     self._answer(job)
-            except (NotFinite, RuntimeError, ValueError, MemoryError, IndexError) as error:
+            except Exception as error:  # a thread that ends would leave all that follow waiting
                 logger.exception("the answer model failed")
                 failed = error
             finally:

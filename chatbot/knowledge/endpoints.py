@@ -46,7 +46,7 @@ async def articles(_staff: Admin, ctx: Ctx) -> dict[str, Any]:
     return {"articles": await _service(ctx).listed()}
 
 
-@router.get("/articles/{article_id}")
+@router.get("/articles/{article_id:path}")
 async def article(article_id: str, _staff: Admin, ctx: Ctx) -> dict[str, Any]:
     return await _service(ctx).one(article_id)
 
@@ -56,14 +56,14 @@ async def add(body: ArticleBody, staff: Admin, ctx: Ctx) -> dict[str, Any]:
     return await _service(ctx).put(body.model_dump(exclude_none=True), staff.actor)
 
 
-@router.put("/articles/{article_id}")
+@router.put("/articles/{article_id:path}")
 async def replace(article_id: str, body: ArticleBody, staff: Admin, ctx: Ctx) -> dict[str, Any]:
     if body.id != article_id:
         raise BadInput(f"the body's id {body.id!r} differs from the address {article_id!r}")
     return await _service(ctx).put(body.model_dump(exclude_none=True), staff.actor)
 
 
-@router.delete("/articles/{article_id}")
+@router.delete("/articles/{article_id:path}")
 async def delete(article_id: str, staff: Admin, ctx: Ctx) -> dict[str, Any]:
     return await _service(ctx).delete(article_id, staff.actor)
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -17,7 +17,6 @@ from knowledge_base.errors import (
     NoSnapshot,
     NothingToRead,
     SnapshotDamaged,
-    SyncRunning,
     UnknownSnapshot,
 )
 from knowledge_base.reporting import sync_json
@@ -72,13 +71,7 @@ class KnowledgeService:
             store.current()  # loaded here, so that no customer waits for it
             return report
 
-        try:
-            report = await self.desk.workers.run(build, deadline_s=SYNC_DEADLINE_S)
-        except SyncRunning as error:
-            raise Conflict(str(error)) from None
-        except NothingToRead as error:
-            raise BadInput(str(error)) from None
-        return await self._recorded(report, actor, SOURCE)
+        return await self._recorded(await self._built(build), actor, SOURCE)
 
     def _source_of(self, article_id: object) -> str:
         """An edited article stays with the source it came from; a new one is the API's."""
@@ -101,13 +94,18 @@ class KnowledgeService:
             store.current()  # loaded here, so that no customer waits for it
             return report
 
-        try:
-            report = await self.desk.workers.run(build, deadline_s=SYNC_DEADLINE_S)
-        except SyncRunning as error:
-            raise Conflict(str(error)) from None
+        report = await self._built(build)
         if report.failed:
             raise BadInput("; ".join(str(failure) for failure in report.failed))
         return await self._recorded(report, actor, subject)
+
+    async def _built(self, build: Callable[[], SyncReport]) -> SyncReport:
+        try:
+            return await self.desk.workers.run(build, deadline_s=SYNC_DEADLINE_S)
+        except NothingToRead as error:
+            raise BadInput(str(error)) from None
+        except KnowledgeError as error:  # another sync, a damaged snapshot, another encoder
+            raise Conflict(str(error)) from None
 
     async def _recorded(self, report: SyncReport, actor: str, subject: str) -> dict[str, Any]:
         await self._audited("knowledge.changed", actor, subject, report.snapshot)
@@ -131,7 +129,10 @@ class KnowledgeService:
                 rows.append(row)
             return rows
 
-        return await self.desk.workers.run(read)
+        try:
+            return await self.desk.workers.run(read)
+        except KnowledgeError as error:
+            raise Conflict(str(error)) from None
 
     async def rollback(self, name: str, actor: str) -> dict[str, Any]:
         """Serves an earlier snapshot again; live when this returns."""
@@ -145,7 +146,7 @@ class KnowledgeService:
             snapshot = await self.desk.workers.run(back, deadline_s=SYNC_DEADLINE_S)
         except UnknownSnapshot as error:
             raise NotFound(str(error)) from None
-        except (SyncRunning, SnapshotDamaged) as error:
+        except KnowledgeError as error:
             raise Conflict(str(error)) from None
         await self._audited("knowledge.rolled_back", actor, name, snapshot.name)
         return {"snapshot": snapshot.name, "articles": len(snapshot.articles)}

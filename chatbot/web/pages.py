@@ -13,7 +13,7 @@ from markdown_it import MarkdownIt
 
 from chatbot.errors import NotFound
 from chatbot.web.context import Ctx
-from knowledge_base.chunking import slugify
+from knowledge_base.chunking import headings
 
 router = APIRouter(include_in_schema=False)
 
@@ -67,15 +67,14 @@ class SharedStatic(StaticFiles):
         return response
 
 
-@router.get("/articles/{reference}")
+@router.get("/articles/{reference:path}")
 async def article(reference: str, ctx: Ctx) -> HTMLResponse:
     """The cited version of a public article; internal ones do not exist here."""
     identity, _, version = reference.rpartition("@")
     found = await ctx.desk.workers.run(ctx.desk.retriever.article, identity, version)
     if found is None or found.audience != "public":
         raise NotFound(f"there is no public article {reference!r}")
-    body = _MARKDOWN.render(found.text)
-    body = _with_anchors(body)
+    body = _rendered(found.text)
     page = (STATIC / "article.html").read_text(encoding="utf-8")
     for key, value in {
         "TITLE": html.escape(found.title),
@@ -87,15 +86,10 @@ async def article(reference: str, ctx: Ctx) -> HTMLResponse:
     return HTMLResponse(page, headers=PAGE_HEADERS | {"Cache-Control": "max-age=3600"})
 
 
-def _with_anchors(body: str) -> str:
-    """Gives each heading the id that citations link to."""
-    lines = []
-    for line in body.split("\n"):
-        for level in ("1", "2", "3", "4"):
-            start, end = f"<h{level}>", f"</h{level}>"
-            if line.startswith(start) and line.endswith(end):
-                inner = line[len(start) : -len(end)]
-                anchor = slugify(html.unescape(inner))
-                line = f'<h{level} id="{html.escape(anchor, quote=True)}">{inner}{end}'  # noqa: PLW2901
-        lines.append(line)
-    return "\n".join(lines)
+def _rendered(text: str) -> str:
+    """The article as HTML; each heading has the id that citations link to."""
+    tokens = _MARKDOWN.parse(text)
+    opened = [t for t in tokens if t.type == "heading_open" and not t.level]
+    for token, heading in zip(opened, headings(text), strict=True):
+        token.attrSet("id", heading.anchor)
+    return str(_MARKDOWN.renderer.render(tokens, _MARKDOWN.options, {}))

@@ -20,6 +20,15 @@ _ROW = re.compile(r":\d+$")
 _ADDRESS = re.compile(r"https?://", re.IGNORECASE)
 
 
+LISTS = (".urls", ".txt")
+"""Files that may hold addresses of pages instead of text."""
+
+
+def unreadable(error: Exception) -> str:
+    """What is said of a file or page whose parser broke."""
+    return f"cannot be read: {type(error).__name__}: {error}"
+
+
 @dataclass(frozen=True)
 class Failure:
     """One file, row or address that was skipped."""

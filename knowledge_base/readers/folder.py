@@ -23,13 +23,14 @@ from knowledge_base.readers.base import (
     Reader,
     Reading,
     is_address,
+    unreadable,
 )
 from knowledge_base.readers.converter import Converter
 from knowledge_base.readers.curated import is_curated, read_curated
 from knowledge_base.readers.html import read_page
 from knowledge_base.readers.markdown import read_markdown
 from knowledge_base.readers.rows import read_csv, read_jsonl
-from knowledge_base.readers.web import Web, addresses_in
+from knowledge_base.readers.web import Web, addresses_in, is_list
 
 T = TypeVar("T", Article, CuratedAnswer)
 
@@ -106,8 +107,8 @@ class _Readers:
         return self._by_suffix.get(suffix)
 
     def _text(self, file: Path, name: str, reading: Reading) -> Iterator[Item | Failure]:
-        """Plain text, or a list when every line is an address."""
-        return (self._list if addresses_in(file) else read_markdown)(file, name, reading)
+        """Plain text, or a list when most lines are addresses."""
+        return (self._list if is_list(file) else read_markdown)(file, name, reading)
 
     def _list(self, file: Path, name: str, reading: Reading) -> Iterator[Item | Failure]:
         addresses = addresses_in(file)
@@ -143,7 +144,13 @@ def _files(path: Path, reading: Reading) -> Iterator[tuple[Path, str]]:
         yield path, path.name
         return
     root = path.resolve()
-    for folder, folders, names in os.walk(root):
+
+    def closed(error: OSError) -> None:
+        relative = Path(error.filename).relative_to(root).as_posix()
+        reason = f"the folder cannot be read: {error.strerror}"
+        reading.failures.append(Failure(relative, None, reason))
+
+    for folder, folders, names in os.walk(root, onerror=closed):
         for name in sorted(folders):
             if (Path(folder) / name).is_symlink():
                 relative = (Path(folder) / name).relative_to(root).as_posix()
@@ -182,3 +189,5 @@ def _read_file(
         yield from reader(file, name, reading)
     except (OSError, BadArticle) as error:
         yield Failure(name, None, str(error))
+    except Exception as error:  # noqa: BLE001 - one bad file is never fatal, whatever its parser says
+        yield Failure(name, None, unreadable(error))

@@ -73,7 +73,11 @@ def csv_rows(
     head = text.split("\n", 1)[0]
     delimiter = max(",;\t", key=head.count)
     table = csv.DictReader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
-    columns = {(column or "").strip().lower() for column in table.fieldnames or ()}
+    try:
+        columns = {(column or "").strip().lower() for column in table.fieldnames or ()}
+    except csv.Error as error:
+        yield Failure(name, 1, f"not valid CSV: {error}")
+        return
     if not any(columns.issuperset(names) for names in needed):
         choices = "', or '".join(",".join(names) for names in needed)
         yield Failure(name, 1, f"columns must be (or include) '{choices}'")

@@ -22,7 +22,7 @@ from knowledge_base.chunking import headings, slugify
 from knowledge_base.decoding import decode
 from knowledge_base.errors import BadArticle
 from knowledge_base.fields import MAX_ID_CHARS
-from knowledge_base.readers.base import Failure, Item, Reading, is_address
+from knowledge_base.readers.base import Failure, Item, Reading, is_address, unreadable
 from knowledge_base.readers.html import parse_page
 
 if TYPE_CHECKING:
@@ -45,6 +45,15 @@ def addresses_in(file: Path) -> list[str]:
     lines = [line.strip() for line in text.splitlines()]
     kept = [line for line in lines if line and not line.startswith("#")]
     return kept if all(is_address(line) and len(line.split()) == 1 for line in kept) else []
+
+
+def is_list(file: Path) -> bool:
+    """Whether most lines are addresses: one that is mistyped makes no article of the others."""
+    if file.stat().st_size > MAX_PAGE_BYTES:
+        return False
+    lines = [line.strip() for line in decode(file.read_bytes())[0].splitlines()]
+    kept = [line for line in lines if line and not line.startswith("#")]
+    return bool(kept) and 2 * sum(map(is_address, kept)) > len(kept)
 
 
 class Web:
@@ -77,6 +86,8 @@ class Web:
                 yield self._article(address, reading)
             except BadArticle as error:
                 yield Failure(address, None, str(error))
+            except Exception as error:  # noqa: BLE001 - one bad page is never fatal
+                yield Failure(address, None, unreadable(error))
 
     def _article(self, address: str, reading: Reading) -> Article:
         final, kind, body = self.fetch(address)
