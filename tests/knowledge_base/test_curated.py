@@ -66,6 +66,10 @@ def test_another_question_gets_none(shared, encoder, text):
     assert matched(shared, encoder, text) is None
 
 
+def test_a_word_that_turns_a_question_round_is_not_passed_over(shared, encoder):
+    assert matched(shared, encoder, "Are you not open on Christmas Day?") is None
+
+
 def test_expired_internal_and_hidden_answers_never_reach_a_customer(shared, encoder):
     for text in ("Is the returns desk open late?", "What may I give away?", "How do returns work?"):
         assert matched(shared, encoder, text) is None

@@ -64,6 +64,9 @@ def test_html_keeps_structure_and_drops_scripts(tmp_path):
         ("a.jsonl", '{"id": "a"', 1, "not JSON"),
         ("a.jsonl", "[1]", 1, "a JSON object is expected"),
         ("a.csv", "x,y\n1,2\n", 1, "columns must be"),
+        ("a.csv", 'question,"answer\n', 1, "not valid CSV"),
+        ("a.html", "<p>Text</p><![foo[bar]]>", None, "cannot be read: AssertionError"),
+        ("a.md", f"---\ntags: {'[' * 5000}\n---\nText", None, "cannot be read: RecursionError"),
     ],
 )
 def test_a_bad_file_or_row_is_reported_and_skipped(tmp_path, name, content, line, reason):

@@ -12,7 +12,7 @@ from knowledge_base.query import search_queries
 from knowledge_base.retriever import Retriever
 from knowledge_base.store import SnapshotStore
 from knowledge_base.sync import sync_articles
-from tests.knowledge_base.conftest import TODAY
+from tests.knowledge_base.conftest import HELP_CENTRE, TODAY
 
 
 def found(retriever: Retriever, query: str, **options) -> list[str]:
@@ -126,3 +126,16 @@ def test_a_joined_question_is_found_among_others(retriever):
     queries = ("another wording", *search_queries(history, "And to Germany?"))
     assert retriever.in_order(queries, on=TODAY)[0] == "another wording"
     assert retriever.rank_articles(queries, on=TODAY)
+
+
+def test_all_queries_of_a_turn_are_asked_of_one_snapshot(store, encoder, monkeypatch):
+    """A swap in between would hand out passages that are cut differently."""
+    sync_articles(store, encoder, HELP_CENTRE, source="help")
+    retriever = Retriever(store, encoder)
+    taken = []
+    current = store.current
+    monkeypatch.setattr(store, "current", lambda: taken.append(1) or current())
+    queries = search_queries([("customer", "how much is delivery to germany?")], "and returns?")
+    assert len(queries) > 1
+    assert retriever.search_all(queries, on=TODAY, floor=False)
+    assert len(taken) == 1

@@ -11,6 +11,7 @@ from chatbot.desk import Desk
 from chatbot.errors import BadInput, Conflict, NotFound
 from chatbot.knowledge.service import KnowledgeService
 from chatbot.workers import Workers
+from knowledge_base.errors import EncoderMismatch
 from knowledge_base.retriever import Retriever
 from knowledge_base.sync import sync_articles
 from tests.knowledge_base.conftest import HELP_CENTRE
@@ -72,3 +73,20 @@ async def test_a_second_sync_is_a_conflict(service, store):
 async def test_an_article_that_cannot_be_is_refused(service):
     with pytest.raises(BadInput, match="valid_until"):
         await service.put({"id": "x", "title": "X", "text": "T", "valid_until": "soon"}, ACTOR)
+
+
+async def test_what_the_store_refuses_is_told_and_changes_nothing(service, store, monkeypatch):
+    serving = store.current_name()
+    for article in await service.listed():
+        if len(await service.listed()) > 1:
+            await service.delete(article["id"], ACTOR)
+    with pytest.raises(BadInput, match="at least one"):
+        await service.delete((await service.listed())[0]["id"], ACTOR)
+    monkeypatch.setattr(service.desk.retriever, "snapshot", refused)
+    with pytest.raises(Conflict, match="another encoder"):
+        await service.snapshots()
+    assert serving in store.names()
+
+
+def refused() -> None:
+    raise EncoderMismatch("built with another encoder")

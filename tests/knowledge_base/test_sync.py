@@ -7,10 +7,13 @@ import numpy as np
 import pytest
 
 from knowledge_base.article import Article
+from knowledge_base.curated import CuratedAnswer
 from knowledge_base.errors import NoSnapshot, NothingToRead, SnapshotDamaged, SyncRunning
+from knowledge_base.merging import merged
+from knowledge_base.readers import Failure
 from knowledge_base.retriever import Retriever
 from knowledge_base.store import SnapshotStore
-from knowledge_base.sync import sync_articles, sync_path
+from knowledge_base.sync import source_of, sync_articles, sync_path
 
 ONE = Article("one", "Delivery", "Delivery takes two days.")
 TWO = Article("two", "Returns", "Returns are free.")
@@ -63,6 +66,49 @@ def test_pruning_keeps_articles_whose_file_has_just_failed(store, encoder, tmp_p
     report = sync_path(store, encoder, folder, prune=True)
     assert report.failed[0].file == "two.md"
     assert set(store.current().articles) == {"one", "two"}
+
+
+def test_pruning_keeps_pages_whose_list_and_articles_whose_folder_could_not_be_read():
+    before = {
+        name: Article(name, "T", "Text.", source="s", origin=origin)
+        for name, origin in (
+            ("page", "https://example.com/page"),
+            ("closed", "private/deep/closed.md"),
+            ("private-too", "privately.md"),
+            ("gone", "gone.md"),
+        )
+    }
+
+    def left(*unread: str) -> set[str]:
+        failures = [Failure(name, None, "unread") for name in unread]
+        return set(merged(before, {}, source="s", remove=(), prune=True, failures=failures))
+
+    assert left() == set()
+    assert left("more.urls") == {"page"}
+    assert left("private") == {"closed"}
+    assert left("gone.md") == {"gone"}
+
+
+def test_the_last_article_stays(store, encoder):
+    sync(store, encoder, ONE)
+    with pytest.raises(NothingToRead, match="at least one"):
+        sync_articles(store, encoder, [], source="s", remove=["one"])
+    with pytest.raises(NothingToRead, match="at least one"):
+        sync_articles(
+            SnapshotStore(store.root.parent / "other"),
+            encoder,
+            [],
+            source="s",
+            curated=[CuratedAnswer("c", ("Why?",), "Because.")],
+        )
+    assert set(store.current().articles) == {"one"}
+
+
+def test_two_folders_that_share_the_beginning_of_a_name_are_two_sources(tmp_path):
+    for name in ("help.v1", "help.v2"):
+        (tmp_path / name).mkdir()
+        assert source_of(tmp_path / name) == name
+    assert source_of(tmp_path / "faq.csv") == "faq"
 
 
 def test_an_empty_folder_leaves_the_old_snapshot_serving(store, encoder, tmp_path):

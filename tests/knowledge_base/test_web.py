@@ -88,6 +88,24 @@ def test_a_list_of_addresses_is_read_line_by_line(site, tmp_path):
     assert (failure.file, failure.reason) == (f"{site}/nothing", "answered 404 Not Found")
 
 
+def test_a_page_that_breaks_its_parser_leaves_the_others(site, tmp_path, monkeypatch):
+    def broken(_text: str) -> None:
+        raise AssertionError("unknown status keyword")
+
+    monkeypatch.setattr("knowledge_base.readers.web.parse_page", broken)
+    (tmp_path / "pages.urls").write_text(f"{site}/hc/returns\n{site}/plain.txt\n")
+    reading = read_articles(tmp_path, "help", allow_private=True)
+    assert [article.title for article in reading.articles] == ["Plain"]
+    assert "cannot be read: AssertionError" in reading.failures[0].reason
+
+
+def test_a_mistyped_address_makes_no_article_of_a_list(tmp_path):
+    (tmp_path / "pages.txt").write_text("https://example.com/a\nhttps://example.com/b\nhtps:/c\n")
+    reading = read_articles(tmp_path, "s")
+    assert reading.articles == []
+    assert "every line must be one" in reading.failures[0].reason
+
+
 def test_a_text_with_prose_is_no_list(tmp_path):
     (tmp_path / "note.txt").write_text("See https://example.com for more.")
     assert read_articles(tmp_path, "s").articles[0].id == "note"
