@@ -85,8 +85,10 @@ def read_rows(path: Path) -> list[Row]:
                     ),
                 )
             )
-        except (ValueError, KeyError, TypeError, re.error) as error:
-            raise BadInput(f"{path}, line {number}: {error!r}") from None
+        except KeyError as error:
+            raise BadInput(f"{path}, line {number}: {error.args[0]!r} is missing") from None
+        except (ValueError, TypeError, AttributeError, re.error) as error:
+            raise BadInput(f"{path}, line {number}: {error}") from None
     if not rows:
         raise BadInput(f"{path} holds no row")
     return rows

@@ -199,7 +199,13 @@ def _described(store: SnapshotStore, name: str) -> str:
     except SnapshotDamaged as error:
         return f"damaged: {error}"
     curated = manifest.get("curated", 0)
+    made = manifest.get("made_by") or {}  # none before 0.13
     return (
+        f"{made['source'] or 'calibration'}: {made['added']} added, {made['changed']} changed, "
+        f"{made['removed']} removed; "
+        if made
+        else ""
+    ) + (
         f"{manifest['articles']} articles, {manifest['chunks']} chunks, "
         + (f"{curated} curated answers, " if curated else "")
         + f"{manifest['index']} (recall {manifest['index_recall']:.3f}), {manifest['encoder']}"

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import hashlib
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
+from typing import Any
 
 import numpy as np
 
@@ -41,8 +43,10 @@ class SnapshotBuilder:
         changed: int,
         recalibrate: bool,
         recurate: bool,
+        made_by: Mapping[str, Any],
     ) -> tuple[Snapshot, bool]:
-        """The published snapshot, and whether retrieval was calibrated anew."""
+        """The published snapshot, and whether retrieval was calibrated anew. ``made_by``: source
+        and numbers of what it adds, changes and removes."""
         chunks = self._chunks(articles)
         if not chunks:
             raise NothingToRead(
@@ -90,7 +94,7 @@ class SnapshotBuilder:
         if snapshot.curated.answers and (needed or recurate):
             curated = calibrate_curated(snapshot, self.encoder, self.progress)
             snapshot = replace(snapshot, curated=replace(snapshot.curated, calibration=curated))
-        self.store.publish(folder, snapshot)
+        self.store.publish(folder, snapshot, made_by)
         Partial(self.store.root, self.encoder).forget()
         return snapshot, needed
 

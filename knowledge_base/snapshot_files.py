@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -90,8 +90,9 @@ def _row(chunk: Chunk) -> dict[str, Any]:
     }
 
 
-def write_manifest(folder: Path, snapshot: Snapshot) -> None:
-    """The last file of a snapshot: without it, the folder is none."""
+def write_manifest(folder: Path, snapshot: Snapshot, made_by: Mapping[str, Any]) -> None:
+    """The last file of a snapshot: without it, the folder is none. ``made_by`` is told to whoever
+    looks for the import to go back behind."""
     files = {
         path.relative_to(folder).as_posix(): sha256(path)
         for path in sorted(folder.rglob("*"))
@@ -104,6 +105,7 @@ def write_manifest(folder: Path, snapshot: Snapshot) -> None:
         "encoder": snapshot.encoder,
         "language": snapshot.language,
         "chunking": snapshot.chunking,
+        "made_by": dict(made_by),
         "articles": len(snapshot.articles),
         "chunks": len(snapshot.chunks),
         "index": snapshot.dense.kind,

@@ -12,7 +12,7 @@ import fcntl
 import logging
 import os
 import shutil
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from threading import Lock
@@ -33,7 +33,7 @@ from knowledge_base.snapshot_files import load_snapshot, read_manifest, write_ma
 from knowledge_base.vector_store import VectorStores
 from knowledge_base.versions import Versions
 
-KEPT = 5  # snapshots to roll back to
+KEPT = 10  # snapshots to roll back to
 _BUILDING = ".building-"
 _log = logging.getLogger(__name__)
 
@@ -199,9 +199,11 @@ class SnapshotStore:
         folder.mkdir(parents=True)
         return folder
 
-    def publish(self, folder: Path, snapshot: Snapshot) -> None:
+    def publish(
+        self, folder: Path, snapshot: Snapshot, made_by: Mapping[str, Any] | None = None
+    ) -> None:
         """Seals a working folder as a snapshot and lets it serve; call while ``writing``."""
-        write_manifest(folder, snapshot)
+        write_manifest(folder, snapshot, made_by or {})
         self._versions.keep(snapshot.articles.values())
         flush_tree(folder)
         folder.rename(self._snapshots / snapshot.name)

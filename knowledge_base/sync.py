@@ -150,6 +150,12 @@ def sync_articles(
             changed=changes.count,
             recalibrate=recalibrate,
             recurate=bool(staff_changes.count),
+            made_by={
+                "source": source,
+                "added": len(changes.added) + len(staff_changes.added),
+                "changed": len(changes.changed) + len(staff_changes.changed),
+                "removed": len(changes.removed) + len(staff_changes.removed),
+            },
         )
         store.collect_garbage()
     return replace(

@@ -117,7 +117,7 @@ class KnowledgeService:
         def read() -> list[dict[str, Any]]:
             store = self.desk.retriever.store
             serving = self.desk.retriever.snapshot().name
-            shown = ("created", "articles", "chunks", "curated", "index", "index_recall")
+            shown = ("created", "made_by", "articles", "chunks", "curated", "index", "index_recall")
             rows: list[dict[str, Any]] = []
             for name in reversed(store.names()):
                 row: dict[str, Any] = {"name": name, "serving": name == serving, "problem": None}

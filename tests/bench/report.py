@@ -90,7 +90,7 @@ def write_into(page: Path, text: str) -> None:
 
 
 def plots(found: dict[str, Any], folder: Path) -> list[Path]:
-    """PNG files: tokens a second by engine, seconds by customers."""
+    """PNG files: tokens a second by engine, seconds by customers, memory and seconds of a soak."""
     import matplotlib as mpl
 
     mpl.use("Agg")
@@ -122,6 +122,21 @@ def plots(found: dict[str, Any], folder: Path) -> list[Path]:
         axes.set(xlabel="customers at once", ylabel="seconds", title="Whole turns", ylim=(0, None))
         axes.legend()
         made.append(folder / "bench-turns.png")
+        figure.savefig(made[-1], dpi=120, bbox_inches="tight")
+        plt.close(figure)
+    if "soak" in found:
+        tenths = found["soak"]["tenths"]
+        minutes = [found["soak"]["minutes"] * (n + 0.5) / len(tenths) for n in range(len(tenths))]
+        figure, axes = plt.subplots(figsize=(7, 4))
+        axes.plot(minutes, [t["memory_mb"]["rss"] for t in tenths], "o-", label="memory, MB")
+        axes.set(xlabel="minutes", ylabel="MB", title="Soak", ylim=(0, None))
+        late = axes.twinx()
+        for share, style in (("p50", "s-"), ("p95", "s--")):
+            seconds = [t["first_sentence_s"][share] for t in tenths]
+            late.plot(minutes, seconds, style, color="C1", label=f"first sentence, {share}, s")
+        late.set(ylabel="seconds", ylim=(0, None))
+        figure.legend(loc="lower center", ncols=3)
+        made.append(folder / "bench-soak.png")
         figure.savefig(made[-1], dpi=120, bbox_inches="tight")
         plt.close(figure)
     return made
