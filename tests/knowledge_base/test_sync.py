@@ -12,7 +12,7 @@ from knowledge_base.errors import NoSnapshot, NothingToRead, SnapshotDamaged, Sy
 from knowledge_base.merging import merged
 from knowledge_base.readers import Failure
 from knowledge_base.retriever import Retriever
-from knowledge_base.store import SnapshotStore
+from knowledge_base.store import KEPT, SnapshotStore
 from knowledge_base.sync import source_of, sync_articles, sync_path
 
 ONE = Article("one", "Delivery", "Delivery takes two days.")
@@ -216,9 +216,9 @@ def test_a_damaged_new_snapshot_leaves_the_former_serving(store, encoder):
 def test_cited_versions_outlive_garbage_collection(store, encoder):
     sync(store, encoder, ONE)
     old = store.current().articles["one"]
-    for number in range(7):
+    for number in range(KEPT + 2):
         sync(store, encoder, replace(ONE, text=f"Delivery takes {number} days."))
-    assert len(store.names()) <= 6
+    assert len(store.names()) <= KEPT + 1
     assert Retriever(store, encoder).article("one", old.version) == old
     assert Retriever(store, encoder).article("one", "0" * 12) is None
 
