@@ -17,7 +17,8 @@ from chatbot.desk import Desk
 from chatbot.drafting import RELATED, Drafting, nothing_found
 from chatbot.safety.released import release_static
 from chatbot.steps import HandedOver, Otherwise, Replied, Steps, TurnRequest, Understood
-from chatbot.types import Action, ReasonCode, Route, Screening
+from chatbot.types import Action, Passage, ReasonCode, Route, Screening
+from knowledge_base.curated import CuratedAnswer
 from knowledge_base.query import leans_on_the_turn_before, search_queries
 
 PASSAGES = 6  # searched for; the model reads the best units of them (answering/focus.py)
@@ -34,15 +35,15 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
     otherwise: Otherwise | None = None
     if not request.always_compose:
         otherwise = _fixed_reply(route, screening, desk)
-        if otherwise is not None and not _articles_first(route, screening):
+    curated = None
+    if otherwise is None or _staff_first(route, screening):
+        curated = await _foreseen(request, desk, screening)
+    if otherwise is not None:
+        if curated is None and not _articles_first(route, screening):
             yield otherwise
             return
-        if otherwise is not None:
-            route = replace(route, action=Action.ANSWER, why=f"{route.why}; but an article answers")
-
-    curated = None
-    if not (request.history and leans_on_the_turn_before(screening.redacted)):
-        curated = await desk.curated(screening.redacted, request.audiences, request.locale)
+        but = "staff wrote the answer" if curated else "an article answers"
+        route = replace(route, action=Action.ANSWER, why=f"{route.why}; but {but}")
     if curated is not None:
         async for step in Curated(request, desk, screening, route, *curated).run():
             yield step
@@ -100,6 +101,24 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Otherwise | 
             return Replied(release_static("clarify_between", texts, labels))
         return Replied(release_static("clarify", texts))
     return None
+
+
+async def _foreseen(
+    request: TurnRequest, desk: Desk, screening: Screening
+) -> tuple[CuratedAnswer, Passage | None] | None:
+    """What staff wrote for this very question. One that leans on the turn before is another."""
+    if request.history and leans_on_the_turn_before(screening.redacted):
+        return None
+    return await desk.curated(screening.redacted, request.audiences, request.locale)
+
+
+def _staff_first(route: Route, screening: Screening) -> bool:
+    """Whether what staff wrote for a question goes before the fixed reply to its kind: not before
+    a person, nor before what the policy declares to be refused."""
+    if screening.crisis or any(r.code is ReasonCode.INJECTION for r in screening.reasons):
+        return False
+    fixed = route.action in (Action.TEMPLATE, Action.ASK_SLOT, Action.CLARIFY)
+    return fixed or _articles_first(route, screening)
 
 
 def _articles_first(route: Route, screening: Screening) -> bool:

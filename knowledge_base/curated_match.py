@@ -22,6 +22,12 @@ from knowledge_base.lexical import words
 from knowledge_base.locales import serves
 from knowledge_base.snapshot import Snapshot
 
+_DENIAL = re.compile(
+    r"\b(?:not|no|never|without|cannot|nicht|kein\w{0,2}|nie|ohne|niet|geen|nooit|zonder|pas|jamais|sans|nunca|sin"
+    r"|non|mai|senza)\b|n['’]t\b",
+    re.IGNORECASE,
+)
+
 
 @dataclass(frozen=True)
 class CuratedMatch:
@@ -87,6 +93,9 @@ def curated_scores(
         answer, question = curated.questions[row]
         if asked and _said(query) == _said(question):
             scores[row] = 1.0
+            continue
+        if bool(_DENIAL.search(query)) != bool(_DENIAL.search(question)):
+            scores[row] = 0.0  # a word of no weight that turns a question round
             continue
         known = words(" ".join((*answer.questions, answer.answer)), snapshot.language)
         scores[row] = max(float(cosines[row]), 0.0) * _covered(snapshot, asked, set(known))

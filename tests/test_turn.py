@@ -82,6 +82,13 @@ async def test_a_curated_answer_passes_the_gate_like_any_other() -> None:
     assert said(found) == ""
 
 
+async def test_what_staff_wrote_goes_before_a_fixed_reply_but_not_before_a_person() -> None:
+    assert said(await steps(ScriptedDesk(written=WRITTEN), "hello")) == WRITTEN.answer
+    for question in ("person", "crisis"):
+        found = await steps(ScriptedDesk(written=WRITTEN), question)
+        assert isinstance(found[-1], HandedOver)
+
+
 async def test_what_leans_on_the_turn_before_is_no_question_that_staff_foresaw() -> None:
     before = (HistoryMessage("customer", "When is my card charged?"),)
     alone = await steps(ScriptedDesk(written=WRITTEN), "with a warranty?")

@@ -92,7 +92,7 @@ def test_pruning_keeps_pages_whose_list_and_articles_whose_folder_could_not_be_r
 def test_the_last_article_stays(store, encoder):
     sync(store, encoder, ONE)
     with pytest.raises(NothingToRead, match="at least one"):
-        sync_articles(store, encoder, [], source="s", remove=["one"])
+        sync_articles(store, encoder, [], source="help", remove=["one"])
     with pytest.raises(NothingToRead, match="at least one"):
         sync_articles(
             SnapshotStore(store.root.parent / "other"),
