@@ -8,7 +8,7 @@ from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.desk import Desk
 from chatbot.drafting import Drafting
-from chatbot.steps import TurnRequest
+from chatbot.steps import Steps, TurnRequest
 from chatbot.types import Citation, Passage, Route, Screening, Sentence, SentenceKind
 from knowledge_base.curated import CuratedAnswer
 
@@ -42,6 +42,15 @@ class Curated(Drafting):
         super().__init__(request, desk, screening, route, (own,), screening.redacted)
         self.answer, self.cited = answer, cited
 
+    async def run(self) -> Steps:
+        """Nobody is asked whether it answers, and nothing is added: staff wrote what they wanted
+        to say."""
+        async for sentence in self._written():
+            async for step in self._judge(sentence):
+                yield step
+        for step in self._closed(complete=bool(self.before)):
+            yield step
+
     async def _written(self) -> AsyncGenerator[Sentence, None]:
         known = {sentence.text for sentence in self.request.released}
         for line in self.answer.answer.split("\n"):
@@ -50,12 +59,6 @@ class Curated(Drafting):
                 sentence = Sentence(text.strip(), kind, (1,), " " if number else "\n")
                 if sentence.text and sentence.text not in known:
                     yield sentence
-
-    def _complete(self) -> bool:
-        return bool(self.before)
-
-    async def _left_out(self) -> tuple[Sentence, ...]:
-        return ()  # staff wrote what they wanted to say
 
     def _citations(self, sentence: Sentence, supported_by: tuple[int, ...]) -> tuple[Citation, ...]:
         if self.cited is None or sentence.kind is not SentenceKind.CLAIM:

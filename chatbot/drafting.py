@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Iterator
 from dataclasses import replace
 
 from chatbot.answering.answerable import answerable, ours
@@ -18,7 +18,16 @@ from chatbot.safety.gate import Candidate
 from chatbot.safety.grounding_slips import without_opening
 from chatbot.safety.released import Draft, release_by_gate, release_static
 from chatbot.safety.verdicts import verdict_of
-from chatbot.steps import Answered, Held, Otherwise, Replied, SentenceReleased, Steps, TurnRequest
+from chatbot.steps import (
+    Answered,
+    Held,
+    Otherwise,
+    Replied,
+    SentenceReleased,
+    Step,
+    Steps,
+    TurnRequest,
+)
 from chatbot.types import (
     Action,
     Citation,
@@ -239,10 +248,15 @@ class Drafting:
             if new := await self.settling.new(quote, self._said()):
                 async for step in self._judge(new):  # none where a person has to answer anyway
                     yield step
+        for step in self._closed(complete=self.claims > 0):
+            yield step
+
+    def _closed(self, complete: bool) -> Iterator[Step]:
+        """What ends the turn. ``complete``: what was released says something."""
         if self.held:
             yield self._held()
             return
-        if not self.claims:
+        if not complete:
             yield self._nothing()
             return
         disclaimer = self.desk.disclaimer(self.route.intent)

@@ -65,6 +65,18 @@ async def test_a_curated_answer_is_said_word_for_word_without_the_model() -> Non
     assert not found[-1].quoted
 
 
+async def test_nobody_is_asked_whether_a_curated_answer_is_one() -> None:
+    class Doubting(ScriptedDesk):
+        async def doubt(self, *_: Any) -> float:
+            raise AssertionError("the model has no say in what staff wrote")
+
+    courtesy = replace(WRITTEN, answer="Yes, we do!")
+    for written in (WRITTEN, courtesy):
+        found = await steps(Doubting(written=written), "a question of another kind")
+        assert said(found) == written.answer
+        assert isinstance(found[-1], Answered)
+
+
 async def test_a_curated_answer_cites_only_the_article_that_it_names() -> None:
     plain = await steps(ScriptedDesk(written=WRITTEN), "warranty?")
     linked = replace(WRITTEN, article=PASSAGES[0].article)
