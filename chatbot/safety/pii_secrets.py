@@ -15,9 +15,9 @@ from chatbot.types import Entity
 
 _HIDES: Final = (
     r"password|passwort|pwd|wachtwoord|kennwort|contraseña|mot de passe|mdp|senha|palavra-passe|lösenord|hasło|"
-    r"adgangskode|passord|heslo|salasana|jelszó|parola d['’]ordine"
+    r"clave|adgangskode|passord|heslo|salasana|jelszó|parola d['’]ordine"
 )
-_IS: Final = r"(?:is|was|reads?|says|said|shows?|ist|war|lautete?|est|était|c['’]est|es|era|è|é|är|var|er|to|jest|brzmi|je|on|:|=)"
+_IS: Final = r"(?:is|was|used to be|reads?|says|said|shows?|ist|war|lautete?|est|était|c['’]est|es|era|è|é|är|var|er|to|jest|brzmi|je|on|:|=)"
 _OF_A_SITE: Final = (
     r"(?:\s(?:for|on|at|with|here|there|für|pour|para|voor|bei)(?:\s[^\W\d_]{1,14}){0,3})?"
 )
@@ -31,6 +31,7 @@ _SECRETS: Final = (
         r"|(?<!\w)whsec_[A-Za-z0-9+/=_-]{12,100}"
         r"|(?<!\w)npm_[A-Za-z0-9]{30,50}|(?<!\w)SG\.[\w-]{16,40}\.[\w-]{16,60}"
         r"|(?<![\w/.-])[a-z]{2,10}_(?=[\w-]{0,79}\d)(?=[\w-]{0,79}[a-z])(?=[\w-]{0,79}[A-Z])(?:[a-z]{2,10}_)?[A-Za-z0-9-]{12,80}(?!\w|[.]\w)"
+        r"|(?<![\w/.-])(?:tok|token|key|secret|auth|sess)-(?=[\w-]{0,79}\d)[\w-]{12,80}(?!\w)"
         r"|(?<!\w)dg_(?:widget|agent|reviewer|admin)_[\w-]{20,60}"
         r"|(?<!\w)eyJ[\w-]{8,1500}\.[\w-]{8,2500}\.[\w-]{8,600}"
         r"|-----BEGIN [A-Z ]{0,20}PRIVATE KEY-----[^-]{0,6000}(?:-----END [A-Z ]{0,20}PRIVATE KEY-----)?"
@@ -89,13 +90,27 @@ _SECRETS: Final = (
         re.I,
     ),
     re.compile(
-        r"\b(?:cvv2?|cvc2?|cv2|security code|card code)\b[^\d\n]{0,24}(\d{3,4})(?!\d)", re.I
+        r"\b(?:cvv2?|cvc2?|cv2|security code|card code|cryptogramme|code de sécurité|prüfziffer|kartenprüfnummer|"
+        r"(?:three|3|last) digits (?:on|at|from) (?:the |its )?(?:back|signature strip))\b[^\d\n]{0,24}(\d{3,4})(?!\d)",
+        re.I,
     ),
     re.compile(
         r"\b(?:pin(?: ?(?:code|number))?|otp|tan|(?:sign-?in|log-?in|one-?time|verification|"
         r"security|2fa|sms|access) (?:code|pin|password|passcode|tan))\b"
         r"(?: i got| you sent| from the (?:sms|text|email)| (?:on|of|for|under) (?:the|my|that|this) (?:gift )?(?:card|voucher|back))?"
         rf"\s?{_IS}?\s?{_ONE_TIME}",
+        re.I,
+    ),
+    re.compile(  # "my pin for click and collect is 7741"
+        r"\bpin\b[^\d\n.!?]{1,40}?\s(?:is|was|era|è|ist|war|est|était|es|jest|to)\s(\d{4,8})(?![\w-])",
+        re.I,
+    ),
+    re.compile(  # "the code from the text, its 662013", "the code on my phone says 3391"
+        r"\bcode\b[^.!?\n\d]{1,40}?\b(?:text|sms|phone|message|app|mail|email)\b(?:,? (?:it'?s|it is|says|said|reads)) (\d{4,8}|\d{3}[ -]\d{3})(?!\w)",
+        re.I,
+    ),
+    re.compile(  # letters and then digits, where a password is plainly told: "changed it to Mudlark77"
+        rf"\b(?:{_HIDES}|passphrase)\b[^\n.!?]{{1,80}}?(?:,| to| to be| is| was|:) [\"'“‘]?([^\W\d_]{{4,30}}\d{{2,6}}[!?#*]?)(?=[,.?!\"'”’]|\s|$)",
         re.I,
     ),
     re.compile(  # "the code in the text was 604182", "le code reçu par SMS est 604182"
@@ -110,7 +125,7 @@ _SECRETS: Final = (
     ),
     re.compile(r"(?<![\w.-])(?<!\d[ ])(\d{4,8})(?= from (?:the|that) (?:text|sms)\b)", re.I),
     re.compile(
-        r"\bcode (\d{4,8})(?=[ ,][^.\n]{0,48}\b(?:text|sms|one-?time|log-?in|sign-?in|verif\w{0,8})\b)",
+        r"\bcode (\d{4,8}|\d{3}[ -]\d{3})(?=[ ,][^.\n]{0,48}\b(?:text|sms|one-?time|log-?in|sign-?in|verif\w{0,8})\b)",
         re.I,
     ),
 )

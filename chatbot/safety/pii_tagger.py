@@ -108,6 +108,8 @@ class PersonalTagger:
         words = _WORD.findall(entity.text.casefold())
         if words and self._own.issuperset(words):
             return False
+        if entity.label == "address" and self._own.intersection(words):
+            return False  # "Larkmoor Circle" is its membership, no street
         if _OTHER_SCRIPT.search(entity.text):
             return False
         digits = sum(c.isdigit() for c in entity.text)

@@ -118,6 +118,12 @@ postcode: wij wonen in [[6828 HK]]
 national_id: They want my Social Security number here and I do not like that at all: [[531-40-7719]]
 secret: I typed my password into a page that was not yours. It was [[Nougat!Canoe_58]].
 secret: The token you sent returns 401: [[tok_4Kd8sLqWzE6uYb9vR]]. It worked at noon.
+secret: the three digits on the back are [[417]], try again
+secret: my pin for the locker is [[8830]] and it says wrong
+secret: You wanted the code from the text, it's [[550718]]
+secret: the account password used to be [[puffin82]], then nothing worked
+secret: mi clave era [[Saltamontes_4]] y no entra
+secret: Rotated it, the new one is [[tok-77c03d58f24e91ab]]
 secret: Please revoke [[hook_live_7yT3nK9wQe21Lm]], it is in a public repo
 """
 NONE = """
@@ -152,6 +158,9 @@ My wife uses it daily, my brother Just laughed
 the cap 2000 ml bottle leaks
 the bottle cap, size 10234 in your list, is missing
 my password fails. It was fine in 2024.
+the password page wants 12 characters, is that right
+I changed the pin, it works since 2024
+the code on my boots says TN3 25
 set_size_to_XL_2024_please is what your form shows
 the tent was on sale in 2023 IT said
 """
