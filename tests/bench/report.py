@@ -127,15 +127,15 @@ def plots(found: dict[str, Any], folder: Path) -> list[Path]:
     if "soak" in found:
         tenths = found["soak"]["tenths"]
         minutes = [found["soak"]["minutes"] * (n + 0.5) / len(tenths) for n in range(len(tenths))]
-        figure, axes = plt.subplots(figsize=(7, 4))
-        axes.plot(minutes, [t["memory_mb"]["rss"] for t in tenths], "o-", label="memory, MB")
-        axes.set(xlabel="minutes", ylabel="MB", title="Soak", ylim=(0, None))
-        late = axes.twinx()
-        for share, style in (("p50", "s-"), ("p95", "s--")):
-            seconds = [t["first_sentence_s"][share] for t in tenths]
-            late.plot(minutes, seconds, style, color="C1", label=f"first sentence, {share}, s")
-        late.set(ylabel="seconds", ylim=(0, None))
-        figure.legend(loc="lower center", ncols=3)
+        figure, (memory, late) = plt.subplots(2, figsize=(7, 5), sharex=True)
+        resident = [tenth["memory_mb"]["rss"] for tenth in tenths]
+        memory.plot(minutes, resident, "o-")
+        memory.set(ylabel="resident MB", title="Soak", ylim=(0, 1.2 * max(resident)))
+        for share, style in (("p50", "o-"), ("p95", "o--")):
+            seconds = [tenth["first_sentence_s"][share] for tenth in tenths]
+            late.plot(minutes, seconds, style, label=f"first checked sentence, {share}")
+        late.set(xlabel="minutes", ylabel="seconds", ylim=(0, None))
+        late.legend(loc="lower right")
         made.append(folder / "bench-soak.png")
         figure.savefig(made[-1], dpi=120, bbox_inches="tight")
         plt.close(figure)
