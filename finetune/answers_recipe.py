@@ -79,6 +79,8 @@ def load_recipe(path: Path | None) -> AnswersRecipe:
     others = sorted(name for name in tables if name not in (TABLE, "sweep"))
     if others:
         raise SetupError(f"{path}: {others[0]!r} is not known here; keys go below [{TABLE}]")
+    if not isinstance(tables.get(TABLE, {}), dict):
+        raise SetupError(f"{path}: {TABLE!r} is {tables[TABLE]!r}; it must be a table, [{TABLE}]")
     content: dict[str, Any] = dict(tables.get(TABLE, {}))
     known = {field.name: type(field.default) for field in fields(AnswersRecipe)}
     for name, value in content.items():

@@ -141,8 +141,8 @@ def parsed_row(content: Any, where: str) -> AnswerRow:
         history=history,
         kind=str(content.get("kind", "answer")),
         company=str(content.get("company", "our shop")),
-        must=tuple(content.get("must", ())),
-        gold=tuple(content.get("gold", ())),
+        must=tuple(content.get("must") or ()),
+        gold=tuple(content.get("gold") or ()),
     )
     outside = [n for n in _named(row.answer) if not 1 <= n <= len(passages)]
     if outside:

@@ -7,6 +7,8 @@ prepare', or one message of a conversation that its id names.
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Literal
@@ -58,6 +60,9 @@ class Exchange:
     passages: tuple[PassageText, ...] = ()
 
 
+_PLACE = re.compile(r"(?::\d+|, row \d+)\Z")
+
+
 @dataclass
 class Read:
     exchanges: list[Exchange] = field(default_factory=list)
@@ -69,7 +74,7 @@ class Read:
 def read_records(records: Iterable[Located]) -> Read:
     """Never raises for a row: what is broken is listed."""
     found = Read()
-    open_rows: dict[str, list[tuple[str, Mapping[str, Any]]]] = {}
+    open_rows: dict[tuple[str, str], list[tuple[str, Mapping[str, Any]]]] = {}
     for where, record in records:
         found.records += 1
         try:
@@ -80,21 +85,24 @@ def read_records(records: Iterable[Located]) -> Read:
             shaped = {str(name).strip().lower(): value for name, value in record.items()}
             single = _first(shaped, CONVERSATION_ID)
             if single and _first(shaped, ROLE) and _first(shaped, TEXT):
-                open_rows.setdefault(str(shaped[single]), []).append((where, shaped))
+                key = (_PLACE.sub("", where), str(shaped[single]))  # ids are a file's own
+                open_rows.setdefault(key, []).append((where, shaped))
                 _spoken(shaped)  # so that a broken message is named where it stands
             else:
                 found.exchanges += _exchanges(where, shaped)
         except (_Broken, SetupError) as error:
             reason = error.detail if isinstance(error, SetupError) else f"{where}: {error}"
             found.broken.append(reason)
-    for conversation, rows in open_rows.items():
+    files = Counter(conversation for _, conversation in open_rows)
+    for (file, conversation), rows in open_rows.items():
+        name = conversation if files[conversation] == 1 else f"{file}:{conversation}"
         messages = []
         for _, row in rows:
             try:
                 messages.append(_spoken(row))
             except _Broken:
                 continue  # listed above
-        found.exchanges += _pairs(rows[0][0], conversation, messages)
+        found.exchanges += _pairs(rows[0][0], name, messages)
     return found
 
 

@@ -20,7 +20,6 @@ from chatbot.answering.experiment import Experiment, Experiments
 from chatbot.answering.live import POLL_S, LiveEngine
 from chatbot.answering.prompt import ABSTENTION
 from chatbot.answering.shadow import Shadow
-from chatbot.errors import SetupError
 from chatbot.settings import Settings
 
 logger = logging.getLogger(__name__)
@@ -153,7 +152,7 @@ class TrialEngine:
                 if wanted is not None and self._failed and self._failed[0] == wanted.salt:
                     continue
                 self._replace(wanted)
-            except (SetupError, OSError) as error:
+            except Exception as error:  # noqa: BLE001 - a watch that ends would follow nothing more
                 salt = wanted.salt if wanted is not None else ""
                 failed = (salt, str(error))
                 if failed != self._failed:

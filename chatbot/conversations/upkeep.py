@@ -44,6 +44,8 @@ class Upkeep:
                         log.error("the promotion was taken back: %s", why)
             except DeskgateError as error:
                 log.error("upkeep did not finish and will try again: %s", error)
+            except Exception:  # a damaged file, a full disk: nobody else would close, erase, guard
+                log.exception("upkeep broke and will try again")
 
     async def once(self) -> None:
         await self._close_idle()

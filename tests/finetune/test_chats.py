@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
-from itertools import combinations
+from itertools import chain, combinations
 from pathlib import Path
 from typing import Any
 
@@ -69,6 +69,25 @@ def test_csv_and_parquet_are_read(tmp_path: Path) -> None:
     found = [read_records(read_file(tmp_path / n)) for n in ("long.csv", "wide.csv", "c.parquet")]
     assert [len(f.exchanges) for f in found] == [1, 1, 2]
     assert found[1].exchanges[0].question == "How, long?"
+
+
+def test_conversations_of_two_files_stay_apart_where_their_ids_are_alike(tmp_path: Path) -> None:
+    for name, said in (("a", "Where is my parcel?"), ("b", "Do you repair boots?")):
+        (tmp_path / f"{name}.csv").write_text(
+            f"conversation_id,role,text\n1,customer,{said}\n1,agent,Answer {name}.\n"
+        )
+    read = [read_file(tmp_path / f"{name}.csv") for name in ("a", "b")]
+    found = read_records(chain.from_iterable(read)).exchanges
+    assert [(one.question, one.answer) for one in found] == [
+        ("Where is my parcel?", "Answer a."),
+        ("Do you repair boots?", "Answer b."),
+    ]
+    assert len({one.conversation for one in found}) == 2
+
+
+def test_a_row_without_expressions_says_so_with_null(tmp_path: Path) -> None:
+    row = {"question": "Q?", "passages": [], "answer": "A.", "must": None, "gold": None}
+    assert read_records(read_file(lines(tmp_path / "r.jsonl", row))).broken == []
 
 
 def test_every_broken_row_is_named_with_its_number_and_its_reason(tmp_path: Path) -> None:
