@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import ClassVar
 
 import pytest
@@ -10,7 +11,7 @@ from langchain_core.vectorstores import InMemoryVectorStore
 from knowledge_base.errors import VectorStoreFailed
 from knowledge_base.retriever import Retriever
 from knowledge_base.settings import KnowledgeSettings
-from knowledge_base.store import SnapshotStore, open_store
+from knowledge_base.store import KEPT, SnapshotStore, open_store
 from knowledge_base.sync import sync_articles
 from knowledge_base.vector_store import VectorStores
 from tests.knowledge_base.conftest import HELP_CENTRE, TODAY
@@ -74,12 +75,13 @@ def test_hidden_articles_stay_hidden(settings, encoder):
 
 def test_each_snapshot_has_its_own_collection_until_it_is_collected(settings, encoder):
     store = open_store(settings)
-    for count in range(1, 9):
-        sync_articles(store, encoder, HELP_CENTRE[:count], source="help")
+    for number in range(KEPT + 2):
+        changed = replace(HELP_CENTRE[0], text=f"{HELP_CENTRE[0].text} Number {number}.")
+        sync_articles(store, encoder, [changed], source="help")
     names = set(store.names())
     full = {name for name, collection in Server.collections.items() if collection.store}
     assert full == names
-    assert len(names) == 5
+    assert len(names) == KEPT
 
 
 def test_a_filled_collection_is_used_as_it_is_and_an_empty_one_filled_again(settings, encoder):
