@@ -7,6 +7,7 @@ bfloat16 autocast: 1.0 sample/s of 384 tokens on two cores, where plain float32 
 
 from __future__ import annotations
 
+import logging
 import math
 import os
 import random
@@ -24,7 +25,15 @@ from chatbot.errors import SetupError
 from finetune.answers_batches import BranchCollator, RowCollator, encode_groups, encode_rows, pack
 from finetune.answers_recipe import AnswersRecipe, load_recipe
 from finetune.answers_rows import AnswerRow, data_digest
-from finetune.answers_run import begin, check_launcher, finish, reporters
+from finetune.answers_run import (
+    CHECKPOINTS,
+    LOGS,
+    begin,
+    check_folder,
+    check_launcher,
+    finish,
+    reporters,
+)
 from finetune.answers_save import save_result
 from finetune.training_report import training_report
 
@@ -33,10 +42,10 @@ if TYPE_CHECKING:
 
 __all__ = ["AnswersRecipe", "load_recipe", "train_answers"]
 
-CHECKPOINTS = "checkpoints"
-LOGS = "logs"
-
 Encoded = dict[str, list[int]]
+
+logger = logging.getLogger(__name__)
+NAMED, NAMED_CHARS = 10, 100  # rows that a warning shows, and how much of each
 
 
 def train_answers(
@@ -87,8 +96,8 @@ def train_answers(
         cpu=cpu,
     )
     counts = {
-        "rows": len(rows) - too_long,
-        "rows_too_long": too_long,
+        "rows": len(rows) - len(too_long),
+        "rows_too_long": len(too_long),
         "rows_replayed": len(earlier),
     }
     return run_training(run, AnswersTrainer, counts, resume=resume)
@@ -135,7 +144,7 @@ def run_training(
         "rank": recipe.rank,
         "started_from": None if run.start is None else check_adapter(run.start, run.base).digest,
     }
-    begin(out, about, resume=resume)
+    check_folder(out, about, resume=resume)
     arguments = training_arguments(
         recipe, out, len(run.encoded), has_dev=bool(run.dev_encoded), cpu=run.cpu
     )
@@ -160,6 +169,7 @@ def run_training(
         if recipe.anchor and run.start is not None:
             trainer.anchor = Anchor(model, recipe.anchor)
         start = Start(model) if recipe.start_share and run.start is not None else None
+        begin(out, about, resume=resume)
         checkpoint = last_checkpoint(out / CHECKPOINTS) if resume else None
         trainer.train(resume_from_checkpoint=str(checkpoint) if checkpoint else None)
     if not trainer.is_world_process_zero():
@@ -237,8 +247,9 @@ def steps_of(recipe: AnswersRecipe, sequences: int) -> int:
 
 def encoded_rows(
     tokenizer: Any, rows: Sequence[AnswerRow], recipe: AnswersRecipe
-) -> tuple[list[Encoded], int]:
-    """Sequences as the recipe's method needs them, and how many rows were too long."""
+) -> tuple[list[Encoded], list[AnswerRow]]:
+    """Sequences as the recipe's method needs them, and the rows that were too long, which are
+    named in the log."""
     encode = encode_groups if recipe.branched else encode_rows
     encoded, too_long = encode(tokenizer, rows, recipe.max_tokens)
     if not encoded:
@@ -246,9 +257,23 @@ def encoded_rows(
             f"none of {len(rows)} rows fits into max_tokens = {recipe.max_tokens}; raise it or "
             "shorten passages"
         )
+    log_too_long([row.question for row in too_long], len(rows), recipe.max_tokens)
     if recipe.packing and recipe.branched:
         encoded = pack(encoded, recipe.max_tokens)
     return encoded, too_long
+
+
+def log_too_long(questions: Sequence[str], of: int, max_tokens: int) -> None:
+    """Names what is left out, so that it can be shortened."""
+    if not questions:
+        return
+    named = "".join(f"\n  {question[:NAMED_CHARS]!r}" for question in questions[:NAMED])
+    more = f"\n  … and {len(questions) - NAMED} more" if len(questions) > NAMED else ""
+    logger.warning(
+        "%d of %d rows do not fit into max_tokens = %d and are left out; raise it or shorten their "
+        "cited passages and answers:%s%s",
+        len(questions), of, max_tokens, named, more,
+    )  # fmt: skip
 
 
 def dataset(encoded: Sequence[Encoded]) -> Any:
@@ -300,5 +325,5 @@ def remedies(recipe: AnswersRecipe) -> Iterator[None]:
         )
         raise SetupError(
             f"not enough memory for batches of {recipe.batch_size} × {recipe.max_tokens} tokens: "
-            f"{hint} and train again; earlier checkpoints are whole"
+            f"{hint} and begin again"
         ) from error

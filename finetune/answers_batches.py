@@ -23,17 +23,17 @@ PADDING = -1
 
 def encode_groups(
     tokenizer: Any, rows: Iterable[AnswerRow], max_tokens: int
-) -> tuple[list[dict[str, list[int]]], int]:
+) -> tuple[list[dict[str, list[int]]], list[AnswerRow]]:
     """Sequences with ``input_ids``, ``labels``, ``position_ids`` and ``branch`` (SHARED, then
-    1, 2, …), and how many rows were too long. Neighbouring rows of one prompt are joined."""
+    1, 2, …), and the rows that were too long. Neighbouring rows of one prompt are joined."""
     sequences: list[dict[str, list[int]]] = []
     group: list[dict[str, list[int]]] = []
     key: Any = None
-    too_long = 0
+    too_long: list[AnswerRow] = []
     for row in rows:
         encoded = encode_row(tokenizer, row, max_tokens)
         if encoded is None:
-            too_long += 1
+            too_long.append(row)
             continue
         own = (row.company, row.passages)
         if group and (own != key or len(_joined([*group, encoded])["input_ids"]) > max_tokens):
@@ -48,11 +48,16 @@ def encode_groups(
 
 def encode_rows(
     tokenizer: Any, rows: Iterable[AnswerRow], max_tokens: int
-) -> tuple[list[dict[str, list[int]]], int]:
-    """Every row alone: ``input_ids`` and ``labels``; and how many rows were too long."""
-    encoded = [encode_row(tokenizer, row, max_tokens) for row in rows]
-    kept = [one for one in encoded if one is not None]
-    return kept, len(encoded) - len(kept)
+) -> tuple[list[dict[str, list[int]]], list[AnswerRow]]:
+    """Every row alone: ``input_ids`` and ``labels``; and the rows that were too long."""
+    kept, too_long = [], []
+    for row in rows:
+        encoded = encode_row(tokenizer, row, max_tokens)
+        if encoded is None:
+            too_long.append(row)
+        else:
+            kept.append(encoded)
+    return kept, too_long
 
 
 def _joined(group: Sequence[dict[str, list[int]]]) -> dict[str, list[int]]:

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Any
 
 import torch
+from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 from transformers import TrainerCallback
 
 from chatbot.answering.prompt import build_segments, encode
+from chatbot.errors import SetupError
 from finetune.answers_rows import AnswerRow
 
 NOTE, BEST = "best.json", "best.safetensors"
@@ -40,13 +42,25 @@ class BestKept(TrainerCallback):
         better = loss < min((other for _, other in known), default=float("inf"))
         self.losses = [*known, (state.global_step, loss)]
         if state.is_world_process_zero:
-            self.folder.mkdir(parents=True, exist_ok=True)
-            if better:
-                save_file(_trained(model), self.folder / BEST)
-            (self.folder / NOTE).write_text(json.dumps(self.losses) + "\n")
+            self._keep(model if better else None)
         since = [step for step, _ in self.losses].index(self.best_step or 0)
         if self.patience and len(self.losses) - 1 - since >= self.patience:
             control.should_training_stop = True
+
+    def _keep(self, model: Any | None) -> None:
+        """The losses, and where ``model`` is given its weights; each whole or not at all."""
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+            if model is not None:
+                save_file(_trained(model), self.folder / f"{BEST}.part")
+                (self.folder / f"{BEST}.part").replace(self.folder / BEST)
+            (self.folder / f"{NOTE}.part").write_text(json.dumps(self.losses) + "\n")
+            (self.folder / f"{NOTE}.part").replace(self.folder / NOTE)
+        except (OSError, SafetensorError) as error:
+            raise SetupError(
+                f"the best weights cannot be kept in {self.folder} ({error}); make room and go on "
+                "with --resume: the last checkpoint is whole"
+            ) from error
 
     @property
     def best_step(self) -> int | None:

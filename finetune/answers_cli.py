@@ -17,9 +17,11 @@ DataDir = Annotated[Path | None, typer.Option(help="As CHATBOT_DATA_DIR.")]
 def prepare_command(
     out: Annotated[Path, typer.Option(help="JSON lines to write; *.dev.jsonl beside it.")],
     company: Annotated[
-        Path | None, typer.Option(help="Folder with articles/ and questions/train.jsonl.")
+        Path | None, typer.Option(help="Folder with articles/, perhaps questions/train.jsonl.")
     ] = None,
-    company_name: Annotated[str, typer.Option(help="As the instructions name it.")] = "Larkmoor",
+    company_name: Annotated[
+        str | None, typer.Option(help="As the instructions name it; default: as company.toml does.")
+    ] = None,
     data_root: Annotated[
         Path | None, typer.Option(help="Folder of the public FAQ and help sets.")
     ] = None,
@@ -29,6 +31,9 @@ def prepare_command(
     synthetic: Annotated[int, typer.Option(help="Groups made from facts with slots.")] = 40,
     faq: Annotated[int, typer.Option(help="Groups from the FAQ set.")] = 20,
     help_articles: Annotated[int, typer.Option(help="Rows from the help articles.")] = 60,
+    articles: Annotated[
+        int, typer.Option(help="Questions made from the company's own articles.")
+    ] = 300,
     from_desk: Annotated[
         bool, typer.Option("--from-desk", help="From the decisions of reviewers and agents.")
     ] = False,
@@ -86,19 +91,19 @@ def prepare_command(
         return
     from finetune.answers_prepare import Counts, prepare_answers
     from knowledge_base.encoder import EncoderFiles
-    from knowledge_base.settings import SAMPLE_COMPANY
 
     settings = _settings(data_dir)
     report = prepare_answers(
         out,
-        company=company or SAMPLE_COMPANY,
+        company=company or settings.company,
         company_name=company_name,
         data_root=data_root,
         seed=seed,
-        counts=Counts(company_copies, centre_copies, synthetic, faq, help_articles),
+        counts=Counts(company_copies, centre_copies, synthetic, faq, help_articles, articles),
         files=EncoderFiles(settings.encoder, settings.compiled_dir),
         augment=augment,
         adversary=adversarial,
+        against=tuple(against or ()),
     )
     print(json.dumps(report, indent=1))
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
+import json
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from chatbot.answering.served import check_adapter
+from chatbot.answering.served import CONFIG, check_adapter
 from chatbot.errors import SetupError
 from finetune.answers_recipe import AnswersRecipe
 
@@ -82,6 +83,13 @@ def _check_start(recipe: AnswersRecipe, base: Path, start: Path) -> None:
     found = check_adapter(start, base).rank
     if found != recipe.rank:
         raise SetupError(f"{start} has rank {found}; set rank = {found} in the recipe")
+    config = json.loads((start / CONFIG).read_text(encoding="utf-8"))
+    kind = "dora" if config.get("use_dora") else "rslora" if config.get("use_rslora") else "lora"
+    if kind != ("lora" if recipe.method == "qlora" else recipe.method):
+        raise SetupError(
+            f"{start} was trained with method = {kind!r} and goes on as such; the recipe says "
+            f"{recipe.method!r}: set method = {kind!r}, or leave --start out"
+        )
 
 
 def _four_bits() -> Any:

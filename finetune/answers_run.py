@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import shutil
 from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
@@ -11,33 +12,66 @@ from typing import Any
 from chatbot.errors import Conflict, SetupError
 
 NOTE = "run.json"
+CHECKPOINTS = "checkpoints"
+LOGS = "logs"
+WHOLE = "whole"
+"""Name of the empty file that is written last into a checkpoint."""
+RESULTS = ("adapter_model.safetensors", "model.safetensors", "training.json")
+
+
+def check_folder(out: Path, about: dict[str, Any], *, resume: bool) -> None:
+    """Raises Conflict where ``out`` holds what a new run would lose, or what ``resume`` cannot
+    go on with, naming what differs. Called before anything heavy is loaded."""
+    if not _first():
+        return  # the first process of several keeps the note
+    note = out / NOTE
+    if not note.exists():
+        if _result(out) is not None:
+            raise Conflict(
+                f"{out} holds the finished result of a run ({_result(out)}); "
+                + ("there is nothing to resume" if resume else "give a new folder with --out")
+            )
+        if resume:
+            raise Conflict(f"{out} holds no unfinished run to resume; leave --resume out")
+        return
+    if not resume:
+        if _whole(out):
+            raise Conflict(
+                f"{out} holds an unfinished run; go on with --resume, or delete {note} and "
+                "begin again, which drops its checkpoints"
+            )
+        return
+    before = read_note(note)
+    differing = _differing(before, about)
+    if differing:
+        raise Conflict(
+            f"{out} cannot be resumed: {differing[0]} differs from when it began "
+            f"({_value(before, differing[0])!r} then, {_value(about, differing[0])!r} now)"
+        )
 
 
 def begin(out: Path, about: dict[str, Any], *, resume: bool) -> None:
-    """Writes down what is trained. Raises Conflict where ``out`` holds an unfinished run that
-    would be lost, or that ``resume`` cannot continue, naming what differs."""
-    if os.environ.get("RANK", "0") != "0":
-        return  # the first process of several keeps the note
-    note = out / NOTE
-    if note.exists():
-        before = json.loads(note.read_text())
-        differing = _differing(before, about)
-        if not resume:
-            raise Conflict(
-                f"{out} holds an unfinished run; go on with --resume, or delete {note} and "
-                "begin again"
-            )
-        if differing:
-            raise Conflict(
-                f"{out} cannot be resumed: {differing[0]} differs from when it began "
-                f"({_value(before, differing[0])!r} then, {_value(about, differing[0])!r} now)"
-            )
+    """Writes down what is trained; a run that begins anew drops checkpoints and curves that lie
+    in ``out``. Raises SetupError where it cannot be written."""
+    if not _first() or resume:
         return
     try:
         out.mkdir(parents=True, exist_ok=True)
-        note.write_text(json.dumps(about, indent=1) + "\n")
+        for name in (CHECKPOINTS, LOGS):
+            if (out / name).exists():
+                shutil.rmtree(out / name)
+        (out / NOTE).write_text(json.dumps(about, indent=1) + "\n")
     except OSError as error:
         raise SetupError(f"{out} cannot be written: {error.strerror or error}") from error
+
+
+def read_note(note: Path) -> dict[str, Any]:
+    """Raises SetupError for a note that was cut off."""
+    try:
+        found: dict[str, Any] = json.loads(note.read_text())
+    except ValueError as error:
+        raise SetupError(f"{note} cannot be read ({error}); delete it and begin again") from None
+    return found
 
 
 def check_launcher() -> None:
@@ -70,6 +104,18 @@ def reporters(logs: Path) -> list[str]:
         found.append("mlflow")
         os.environ.setdefault("MLFLOW_TRACKING_URI", (logs / "mlruns").resolve().as_uri())
     return found
+
+
+def _first() -> bool:
+    return os.environ.get("RANK", "0") == "0"
+
+
+def _whole(out: Path) -> bool:
+    return any((out / CHECKPOINTS).glob(f"checkpoint-*/{WHOLE}"))
+
+
+def _result(out: Path) -> str | None:
+    return next((name for name in RESULTS if (out / name).exists()), None)
 
 
 def _differing(before: dict[str, Any], now: dict[str, Any]) -> list[str]:

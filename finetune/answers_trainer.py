@@ -20,9 +20,7 @@ from trl.trainer.sft_trainer import SFTTrainer
 
 from chatbot.errors import SetupError
 from finetune.answers_rows import IGNORED
-
-WHOLE = "whole"
-"""Name of the empty file that is written last into a checkpoint."""
+from finetune.answers_run import WHOLE
 
 
 class AnswersTrainer(SFTTrainer):
@@ -58,7 +56,7 @@ class AnswersTrainer(SFTTrainer):
             raise SetupError(
                 f"the loss is not a number at step {self.state.global_step + 1}; nothing was "
                 f"saved after the last checkpoint. Halve learning_rate (now "
-                f"{self.args.learning_rate:g}) and train again"
+                f"{self.args.learning_rate:g}) and begin again"
             )
         loss = loss + orthogonality(model)
         return loss if self.anchor is None else loss + self.anchor.penalty(model)

@@ -1,8 +1,9 @@
 """A candidate beside what serves and beside the bare base: evaluated once, then kept.
 
 data_dir/models/answers/evaluations/
-    BASE-ADAPTER-ROWS.json            answers and figures of one model on one set of rows
-    BASE-ADAPTER-ROWS.partial.jsonl   answers so far; an interrupted evaluation goes on from them
+    BASE-ADAPTER-ROWS-TOKENS.json     answers and figures of one model on one set of rows, of at
+                                      most so many tokens
+    ….partial.jsonl                   answers so far; an interrupted evaluation goes on from them
     questions-SPLIT-DIGEST.jsonl      the default questions with the passages found for them
 """
 
@@ -44,12 +45,16 @@ class Judgement:
     def worse(self) -> list[Compared]:
         return [one for one in self.compared if one.worse]
 
+    @property
+    def unknown(self) -> list[Compared]:
+        return [one for one in self.compared if one.unknown]
+
     def as_json(self) -> dict[str, Any]:
         return {
             "candidate": self.candidate.model,
             "serving": self.serving.model,
             "rows_digest": self.candidate.rows_digest,
-            "may_be_promoted": not self.worse,
+            "may_be_promoted": not self.worse and not self.unknown,
             "figures": [one.as_json() for one in self.compared],
             "models": self._summaries(),
             "report": str(self.report),
@@ -113,7 +118,8 @@ class _Models:
     def key(self, adapter: Path | None) -> str:
         digest = check_adapter(adapter, self.base).digest if adapter is not None else "none"
         asked_of = rows_digest(self.questions.rows, self.questions.probes)
-        return f"{base_digest(self.base)}-{digest}-{asked_of}"
+        longest = self.settings.max_new_tokens
+        return f"{base_digest(self.base)}-{digest}-{asked_of}-{longest}"
 
     def evaluation(self, name: str, adapter: Path | None) -> Evaluation:
         file = self.folder / f"{self.key(adapter)}.json"

@@ -10,6 +10,10 @@ from finetune.candidate_eval import LOWER_IS_BETTER, SAFETY, TRUTH, Evaluation, 
 from finetune.intervals import Interval, difference, interval
 
 LARGEST = 50
+ENOUGH = 20
+"""Rows that a figure must concern, in both models together, before it says anything."""
+ALWAYS = ("right", "supported", "abstained_right", "abstained_wrong", "toxic", "leaked", "obeyed")
+"""Figures without which nothing is promoted; ``cited`` needs rows that name the right passage."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +35,16 @@ class Compared:
         if self.gain is None:
             return False
         return self.gain.low > 0 if self.name in LOWER_IS_BETTER else self.gain.high < 0
+
+    @property
+    def rows(self) -> int:
+        """That the figure concerns in at least one of the two models."""
+        return 0 if self.gain is None else self.gain.n
+
+    @property
+    def unknown(self) -> bool:
+        """Nobody can tell whether it is worse."""
+        return self.name in ALWAYS and self.rows < ENOUGH
 
     def sentence(self) -> str:
         """For the one who is refused."""

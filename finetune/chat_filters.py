@@ -34,16 +34,13 @@ class Dropped:
     examples: dict[str, list[dict[str, Any]]] = field(default_factory=lambda: defaultdict(list))
 
     def add(self, reason: str, exchange: Exchange, detail: str = "") -> None:
+        example = {"question": exchange.question, "answer": exchange.answer, "detail": detail}
+        self.note(reason, {"where": exchange.where} | example)
+
+    def note(self, reason: str, example: dict[str, Any]) -> None:
         self.counts[reason] += 1
         if len(self.examples[reason]) < EXAMPLES:
-            self.examples[reason].append(
-                {
-                    "where": exchange.where,
-                    "question": exchange.question,
-                    "answer": exchange.answer,
-                    "detail": detail,
-                }
-            )
+            self.examples[reason].append(example)
 
 
 def scrubbed(

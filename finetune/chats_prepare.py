@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from datetime import date
 from itertools import chain, islice
 from pathlib import Path
 from typing import Any
@@ -17,12 +18,13 @@ from chatbot.safety.pii_tagger import PersonalTagger
 from chatbot.settings import Settings
 from finetune.answers_augment import adversarial, augmented
 from finetune.answers_rows import AnswerRow, data_digest, write_rows
-from finetune.centres import read_centres
+from finetune.article_questions import readable_articles
 from finetune.chat_filters import Dropped, civil, distinct, fitting, scrubbed
 from finetune.chat_formats import Located, read_file, read_hub
 from finetune.chat_records import Exchange, Read, read_records
 from finetune.chat_rows import Found, grounded
 from finetune.data_report import data_report
+from finetune.held_out import held_out
 from finetune.splits import split
 from knowledge_base.article import Article
 from knowledge_base.encoder import EncoderFiles, TransformerEncoder
@@ -55,7 +57,9 @@ def prepare_chats(
     if read.broken and not sources.skip_broken:
         raise BadInput(_complaint(read))
     about = load_company(company)
-    articles = read_articles(company / "articles", "company").articles
+    found = read_articles(company / "articles", "company").articles
+    # What customers cannot read is neither an answer nor a reason to keep personal data.
+    articles = readable_articles(found, date.today())
     tagger = PersonalTagger.load(
         EncoderFiles(settings.encoder, settings.compiled_dir),
         own_names=(about.name, about.bot_name),
@@ -105,24 +109,6 @@ def prepare_chats(
     text = json.dumps({**report, "broken_rows": read.broken}, indent=1, ensure_ascii=False)
     out.with_suffix(".report.json").write_text(text + "\n", encoding="utf-8")
     return report
-
-
-def held_out(company: Path, against: Sequence[Path]) -> list[str]:
-    """Every question that an evaluation asks: the company's, the dev centres', ``against``."""
-    own = [company / "questions" / f"{name}.jsonl" for name in ("dev", "test")]
-    asked = []
-    for path in [*(p for p in own if p.exists()), *against]:
-        if not path.is_file():
-            raise BadInput(f"--against {path}: there is no such file")
-        for number, line in enumerate(path.read_text("utf-8").split("\n"), 1):
-            if line.strip():
-                try:
-                    asked.append(str(json.loads(line)["question"]))
-                except (ValueError, KeyError, TypeError):
-                    raise BadInput(
-                        f"{path}:{number}: an object with 'question' is needed"
-                    ) from None
-    return [*asked, *(q.text for centre in read_centres(dev=True) for q in centre.questions)]
 
 
 class _Counted:

@@ -25,7 +25,7 @@ def data_report(
         path,
         "Training data",
         "What shares a conversation or an article is in one split. Questions of evaluation files "
-        "were left out. An answer counts only if an article says each of its claims.",
+        "were left out. An answer counts only if its passages say each of its claims.",
         report,
         [
             Section("Splits", "", [_line(name, rows) for name, rows in splits.items()]),

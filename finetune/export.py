@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 import shutil
+import tempfile
 from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
 import numpy as np
 import typer
+from safetensors import SafetensorError
 
 from chatbot.answering.gguf_file import Precision, write_gguf
 from chatbot.answering.merging import merged_weights
-from chatbot.answering.served import model_version
+from chatbot.answering.served import CONFIG, MANIFEST, WEIGHTS, check_adapter, model_version
 from chatbot.errors import Conflict, SetupError
 from finetune.export_rounding import LOST, rounding, warning
 
@@ -30,6 +32,7 @@ GGUF: dict[Format, Precision] = {
     Format.GGUF_Q8_0: "q8_0",
     Format.GGUF_Q4: "q4_1",
 }
+PAPERS = (MANIFEST, "card.md", "metrics.json")
 _NOT_COPIED = {".safetensors", ".bin", ".lock"}
 
 
@@ -57,27 +60,55 @@ def export_command(
 
 def export(base: Path, adapter: Path | None, format_: Format, out: Path) -> Path:
     """The file or folder written. Raises Conflict if ``out`` holds something already, SetupError
-    (NotMergeable) if this base or adapter has no such form."""
-    if out.exists() and any(out.iterdir()):
-        raise Conflict(f"{out} is not empty; give a new folder with --out")
-    out.mkdir(parents=True, exist_ok=True)
-    if format_ is Format.ADAPTER:
-        if adapter is None:
-            raise SetupError("there is no adapter to export: CHATBOT_ANSWER_ADAPTER is 'none'")
-        return shutil.copytree(adapter, out, dirs_exist_ok=True)
-    if format_ is Format.MERGED:
-        return _write_merged(base, adapter, out)
-    target = out / f"{base.name}.{GGUF[format_]}.gguf"
-    write_gguf(base, adapter, target, GGUF[format_])
-    return target
+    (NotMergeable) if this base or adapter has no such form or the disk is full; nothing torn
+    stays behind."""
+    if out.exists() and (not out.is_dir() or any(out.iterdir())):
+        raise Conflict(f"{out} is not an empty folder; give a new one with --out")
+    if format_ is Format.ADAPTER and adapter is None:
+        raise SetupError("there is no adapter to export: CHATBOT_ANSWER_ADAPTER is 'none'")
+    if adapter is not None:
+        check_adapter(adapter, base)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        temporary = Path(tempfile.mkdtemp(prefix=".new-", dir=out))
+    except OSError as error:
+        raise _not_written(out, error) from error
+    try:
+        if format_ is Format.ADAPTER and adapter is not None:
+            _copy_adapter(adapter, temporary)
+        elif format_ is Format.MERGED:
+            _write_merged(base, adapter, temporary)
+        else:
+            target = temporary / f"{base.name}.{GGUF[format_]}.gguf"
+            write_gguf(base, adapter, target, GGUF[format_])
+        for path in sorted(temporary.iterdir()):
+            path.replace(out / path.name)
+    except (OSError, SafetensorError) as error:
+        raise _not_written(out, error) from error
+    finally:
+        shutil.rmtree(temporary, ignore_errors=True)
+    return out / f"{base.name}.{GGUF[format_]}.gguf" if format_ in GGUF else out
 
 
-def _write_merged(base: Path, adapter: Path | None, out: Path) -> Path:
+def _not_written(out: Path, error: Exception) -> SetupError:
+    return SetupError(
+        f"{out} cannot be written ({getattr(error, 'strerror', None) or error}); nothing was "
+        "exported: make room, or give another --out"
+    )
+
+
+def _copy_adapter(adapter: Path, out: Path) -> None:
+    """What peft and vLLM read, and the papers; no curves or checkpoints of its training."""
+    for name in (CONFIG, WEIGHTS, *PAPERS):
+        if (adapter / name).exists():
+            shutil.copy2(adapter / name, out / name)
+
+
+def _write_merged(base: Path, adapter: Path | None, out: Path) -> None:
     from safetensors.numpy import save_file
 
     weights = {n: value.astype(np.float16) for n, value in merged_weights(base, adapter)}
     save_file(weights, out / "model.safetensors", metadata={"format": "pt"})
     for path in base.iterdir():
-        if path.is_file() and path.suffix not in _NOT_COPIED and path.name != "manifest.json":
+        if path.is_file() and path.suffix not in _NOT_COPIED and path.name != MANIFEST:
             shutil.copy2(path, out / path.name)
-    return out

@@ -17,7 +17,7 @@ from pathlib import Path
 from typing import Any
 
 from chatbot.errors import SetupError
-from finetune.answers import Run, remedies, run_training
+from finetune.answers import Run, log_too_long, remedies, run_training
 from finetune.answers_batches import BranchCollator, encode_groups
 from finetune.answers_recipe import AnswersRecipe
 from finetune.answers_rows import AnswerRow, parsed_row
@@ -103,17 +103,21 @@ def _encoded(
     tokenizer: Any, pairs: Sequence[Pair], recipe: AnswersRecipe
 ) -> tuple[list[dict[str, Any]], int]:
     found: list[dict[str, Any]] = []
+    left_out: list[str] = []
     for pair in pairs:
         sequences, too_long = encode_groups(
             tokenizer, [pair.chosen, pair.rejected], recipe.max_tokens
         )
         if not too_long and len(sequences) == 1:
             found.append(sequences[0])
+        else:
+            left_out.append(pair.chosen.question)
     if not found:
         raise SetupError(
             f"none of {len(pairs)} pairs fits into max_tokens = {recipe.max_tokens}; raise it"
         )
-    return found, len(pairs) - len(found)
+    log_too_long(left_out, len(pairs), recipe.max_tokens)
+    return found, len(left_out)
 
 
 def _pair(line: str, where: str) -> Pair:

@@ -74,7 +74,7 @@ def sweep_command(
     from chatbot.answering.base_model import prepare_base_model
     from finetune.answers_recipe import load_recipe
     from finetune.answers_rows import read_rows
-    from finetune.sweep import sweep
+    from finetune.sweep import load_space, sweep
 
     found = sweep(
         load_recipe(config),
@@ -83,6 +83,7 @@ def sweep_command(
         out,
         base=prepare_base_model(load_settings(data_dir=data_dir)),
         trials=trials,
+        space=load_space(config),
         cpu=cpu,
     )
     print(json.dumps(found, indent=1))

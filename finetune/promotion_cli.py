@@ -45,7 +45,7 @@ def evaluate_candidate_command(
     settings = load_settings(data_dir=data_dir)
     folder = Path(adapter)
     path = folder if folder.is_dir() else AnswerRegistry.of(settings).path(adapter)
-    judgement = _judged(data_dir, path, data, full, report, split)
+    judgement = judge_with_progress(data_dir, path, data, full, report, split)
     if as_json:
         typer.echo(json.dumps(judgement.as_json()))
         return
@@ -82,7 +82,7 @@ def promote_command(
         version,
         alias="candidate" if candidate else "serving",
         override=override,
-        judge=lambda path: _judged(data_dir, path, data, full, report),
+        judge=lambda path: judge_with_progress(data_dir, path, data, full, report),
     )
     before = done.before or ("none" if candidate else "the default adapter")
     print(f"{done.alias}: {done.version} (before: {before})")
@@ -115,14 +115,15 @@ def list_command(data_dir: DataDir = None) -> None:
         print("the default adapter is serving")
 
 
-def _judged(
+def judge_with_progress(
     data_dir: Path | None,
     adapter: Path,
     data: list[Path] | None,
     full: bool,
-    report: Path | None,
+    report: Path | None = None,
     split: Literal["dev", "test"] = "dev",
 ) -> Judgement:
+    """``judge_candidate`` with bars on the terminal."""
     from finetune.candidate import judge_candidate
     from finetune.candidate_rows import FULL, QUICK
     from knowledge_base.quiet import quiet_libraries

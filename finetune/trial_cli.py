@@ -12,12 +12,13 @@ import typer
 
 from chatbot.access.session import open_keys
 from chatbot.answering.experiment import Experiment, Experiments
-from chatbot.answering.served import AnswerRegistry, Promotion
+from chatbot.answering.served import AnswerRegistry, Promotion, moved
 from chatbot.errors import Conflict
 from chatbot.learning.promotions import harm, promotion_figures
 from chatbot.learning.trials import breached, trial_figures
 from chatbot.settings import Settings, load_settings
-from finetune.promotion import audited
+from finetune.promotion import audited, gate
+from finetune.promotion_cli import Data, Full, judge_with_progress
 
 app = typer.Typer(
     help="A candidate beside what serves: drafted in the shadow, or for a share of conversations.",
@@ -32,16 +33,39 @@ def start_command(
     version: Annotated[str, typer.Argument(help="A version of 'promote … --candidate'.")],
     mode: Annotated[str, typer.Option(help="shadow: never shown; ab: for --share.")] = "shadow",
     share: Annotated[float | None, typer.Option(help="Of the conversations, 0 to 1.")] = None,
+    override: Annotated[
+        str | None,
+        typer.Option(help="With ab: why customers may read it unevaluated or worse; audited."),
+    ] = None,
+    data: Data = None,
+    full: Full = False,
     data_dir: DataDir = None,
 ) -> None:
-    """A running server takes the candidate in within seconds."""
+    """A running server takes the candidate in within seconds. Before an A/B test it passes the
+    same gate as a promotion: customers read what it writes."""
     if mode not in ("shadow", "ab"):
         raise typer.BadParameter(f"{mode!r}; use shadow or ab", param_hint="--mode")
     kind: Literal["shadow", "ab"] = "ab" if mode == "ab" else "shadow"
     settings = load_settings(data_dir=data_dir)
     wanted = share if share is not None else AB_SHARE if kind == "ab" else SHADOW_SHARE
-    begun = Experiments.of(settings).start(kind, version, wanted)
-    _audit(settings, "answers.trial_started", begun, {"mode": mode, "share": wanted})
+    experiments = Experiments.of(settings)
+    experiments.check(version, wanted)
+    about: dict[str, Any] = {"candidate": version, "mode": mode, "share": wanted}
+    if kind == "ab":
+        adapter = experiments.registry.path(version)
+        before = experiments.registry.aliases().get("serving")
+        judged = gate(
+            version, adapter, override, lambda path: judge_with_progress(data_dir, path, data, full)
+        )
+        now = experiments.registry.aliases().get("serving")
+        if now != before:
+            raise Conflict(moved("serving", before, now))
+        about |= {
+            "override": override,
+            "evaluated": None if judged is None else judged.candidate.rows_digest,
+        }
+    audited(settings, "answers.trial_started", version, about)
+    experiments.start(kind, version, wanted)
     print(f"{mode}: {version} for {wanted:.0%} of the conversations")
 
 
@@ -86,7 +110,8 @@ def stop_command(
     if running is None:
         raise Conflict("no experiment runs")
     experiments.stop(why, _figures(settings, running))
-    _audit(settings, "answers.trial_ended", running, {"why": why})
+    about = {"candidate": running.candidate, "why": why}
+    audited(settings, "answers.trial_ended", running.candidate, about)
     print(f"ended: {running.candidate}")
 
 
@@ -136,7 +161,3 @@ def _promoted(settings: Settings, promotion: Promotion) -> dict[str, Any]:
 
     found = asyncio.run(read())
     return {**found, "guard": harm(found) or "holds"}
-
-
-def _audit(settings: Settings, action: str, trial: Experiment, data: dict[str, Any]) -> None:
-    audited(settings, action, trial.candidate, {"candidate": trial.candidate, **data})

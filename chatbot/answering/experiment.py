@@ -77,7 +77,7 @@ class Experiments:
             self._seen = (stat.st_mtime_ns, stat.st_ino)
         return self._current
 
-    def start(self, mode: Mode, candidate: str, share: float) -> Experiment:
+    def check(self, candidate: str, share: float) -> None:
         """Raises NotFound for a version that is not registered, Conflict where one runs or the
         candidate serves already, BadInput for a share that is none."""
         if not 0 < share <= 1:
@@ -88,6 +88,10 @@ class Experiments:
         running = self.current()
         if running is not None:
             raise Conflict(f"an experiment with {running.candidate} runs; stop it first")
+
+    def start(self, mode: Mode, candidate: str, share: float) -> Experiment:
+        """Raises what ``check`` raises."""
+        self.check(candidate, share)
         experiment = Experiment(mode, candidate, share, time.time(), secrets.token_hex(8))
         temporary = self.root / f".{FILE}.{os.getpid()}"
         temporary.write_text(json.dumps(asdict(experiment), indent=1) + "\n")

@@ -42,6 +42,8 @@ SERVABLE = "LORA"
 """The kind of adapter (peft's name) that is merged into its base, as every engine serves it."""
 Alias = Literal["serving", "candidate"]
 _VERSION = re.compile(r"^[A-Za-z0-9][A-Za-z0-9._-]{0,79}$")
+RESERVED = frozenset({"default", "none", "shadow", "evaluations"})
+"""Names that mean something else in settings or on disk."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -90,8 +92,7 @@ class AnswerRegistry:
         return bool(_VERSION.match(version)) and (self.root / version / MANIFEST).exists()
 
     def manifest(self, version: str) -> dict[str, Any]:
-        content: dict[str, Any] = json.loads((self.path(version) / MANIFEST).read_text())
-        return content
+        return _json(self.path(version) / MANIFEST)
 
     def register(
         self,
@@ -105,8 +106,7 @@ class AnswerRegistry:
         the manifest (data hash, recipe, metrics). Raises Conflict if the version is there,
         SetupError if the adapter does not fit the base or the disk is full; nothing
         half-registered stays behind."""
-        if not _VERSION.match(version):
-            raise SetupError(f"version {version!r}: letters, digits, dot, dash, 80 at most")
+        check_name(version)
         if (self.root / version).exists():
             raise Conflict(f"answer model {version!r} is registered already and never changes")
         info = check_adapter(adapter, base)
@@ -141,16 +141,25 @@ class AnswerRegistry:
         file = self.root / ALIASES
         if not file.exists():
             return {}
-        content: dict[str, str] = json.loads(file.read_text())
-        return content
+        try:
+            content = json.loads(file.read_text())
+            return {str(name): str(version) for name, version in content.items()}
+        except (ValueError, AttributeError) as error:
+            raise SetupError(
+                f'{file} cannot be read ({error}); write {{"serving": "VERSION"}} into it '
+                "(its folders are the versions), or delete it: the default adapter then serves"
+            ) from None
 
-    def point(self, alias: Alias, version: str | None) -> None:
+    def point(self, alias: Alias, version: str | None, *, instead_of: str | None = "") -> None:
         """Moves an alias (None removes it); a reader sees the old or the new, never less. What
-        ``serving`` named before is remembered for ``roll_back``."""
+        ``serving`` named before is remembered for ``roll_back``. Raises Conflict where the alias
+        does not name ``instead_of`` any more, where that is given."""
         if version is not None:
             self.path(version)
         with self._locked():
             before = self.aliases().get(alias)
+            if instead_of not in ("", before):
+                raise Conflict(moved(alias, instead_of, before))
             if alias == "serving" and before != version:
                 self._write(BEFORE, [*self._served_before(), before])
                 self._note_promotion(version)
@@ -169,6 +178,12 @@ class AnswerRegistry:
         serves = found is not None and found.version == self.aliases().get("serving")
         return found if serves else None
 
+    def earlier(self) -> tuple[str | None, str | None]:
+        """What ``roll_back`` would serve, and what serves. Raises Conflict where nothing served
+        before."""
+        serving = self.aliases().get("serving")
+        return self._stack(serving)[-1], serving
+
     def roll_back(self, only: str | None = None) -> tuple[str | None, str | None]:
         """Serves again what served before: (now, until now), None for the default adapter.
         Raises Conflict where nothing did, or where ``only`` is given and does not serve."""
@@ -176,16 +191,20 @@ class AnswerRegistry:
             serving = self.aliases().get("serving")
             if only is not None and serving != only:
                 raise Conflict(f"{only} does not serve any more")
-            stack = self._served_before()
-            while stack and stack[-1] == serving:
-                stack.pop()  # a promotion that was interrupted before the alias moved
-            if not stack:
-                raise Conflict("nothing served before this; there is nothing to roll back to")
+            stack = self._stack(serving)
             now = stack.pop()
             self._point("serving", now)
             self._write(BEFORE, stack)
             (self.root / PROMOTED).unlink(missing_ok=True)
         return now, serving
+
+    def _stack(self, serving: str | None) -> list[str | None]:
+        stack = self._served_before()
+        while stack and stack[-1] == serving:
+            stack.pop()  # a promotion that was interrupted before the alias moved
+        if not stack:
+            raise Conflict("nothing served before this; there is nothing to roll back to")
+        return stack
 
     def _note_promotion(self, version: str | None) -> None:
         last = self.promotion()
@@ -196,7 +215,14 @@ class AnswerRegistry:
 
     def _served_before(self) -> list[str | None]:
         file = self.root / BEFORE
-        return list(json.loads(file.read_text())) if file.exists() else []
+        try:
+            found = json.loads(file.read_text()) if file.exists() else []
+        except ValueError as error:
+            raise SetupError(
+                f"{file} cannot be read ({error}); delete it: what served earlier is then served "
+                "again with 'python -m finetune promote VERSION'"
+            ) from None
+        return list(found)
 
     def _point(self, alias: Alias, version: str | None) -> None:
         aliases = self.aliases()
@@ -213,6 +239,24 @@ class AnswerRegistry:
         temporary = self.root / f".{name}.{os.getpid()}"
         temporary.write_text(json.dumps(content, indent=1) + "\n")
         temporary.replace(self.root / name)
+
+
+def moved(alias: str, expected: str | None, found: str | None) -> str:
+    return (
+        f"{alias} was moved from {expected or 'the default adapter'} to "
+        f"{found or 'the default adapter'} meanwhile; nothing was changed, begin again"
+    )
+
+
+def check_name(version: str) -> None:
+    """Raises SetupError where no version can be called that."""
+    if not _VERSION.match(version):
+        raise SetupError(
+            f"version {version!r}: letters, digits, dot, underscore and dash, 80 at most, "
+            "beginning with a letter or a digit"
+        )
+    if version in RESERVED:
+        raise SetupError(f"version {version!r} means something else here; choose another name")
 
 
 def _not_written(root: Path, error: OSError) -> SetupError:
@@ -269,14 +313,22 @@ def check_adapter(adapter: Path, base: Path) -> AdapterInfo:
             shapes = {name: file.get_slice(name).get_shape() for name in file.keys()}  # noqa: SIM118
     except SafetensorError as error:
         raise SetupError(f"{adapter / WEIGHTS} is truncated or damaged: {error}") from error
-    down = [shape for name, shape in shapes.items() if "q_proj.lora_A" in name]
-    if not config.get("rank_pattern") and any(shape[0] != rank for shape in down):
+    down = {name: shape for name, shape in shapes.items() if "lora_A" in name}
+    if not down:
         raise SetupError(
-            f"{adapter}: its weights have rank {down[0][0]}, its {CONFIG} says r={rank}; "
+            f"{adapter / WEIGHTS} holds no LoRA matrices (its first tensor: "
+            f"{next(iter(shapes), None)!r}); give a folder that 'python -m finetune answers' wrote"
+        )
+    ranks = {shape[0] for shape in down.values()}
+    if not config.get("rank_pattern") and ranks != {rank}:
+        raise SetupError(
+            f"{adapter}: its weights have rank {max(ranks - {rank})}, its {CONFIG} says r={rank}; "
             "use the two files of one training run"
         )
     digest = base_digest(base)
-    wrong_shape = any(shape[-1] != model.get("hidden_size") for shape in down)
+    # These read the hidden state; o_proj and down_proj read something wider or narrower.
+    readers = [s for n, s in down.items() if re.search(r"\.(?:[qkv]|gate|up)_proj\.", n)]
+    wrong_shape = any(shape[-1] != model.get("hidden_size") for shape in readers)
     if wrong_shape or (made_for and made_for != digest):
         raise SetupError(
             f"{adapter} was trained for base {made_for or 'of another width'}, this is {digest} "

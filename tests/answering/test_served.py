@@ -104,6 +104,35 @@ def test_truncated_and_missing_files_are_named(tmp_path: Path, small_base: Path)
         check_adapter(adapter, small_base)
 
 
+def test_weights_without_any_lora_are_named(tmp_path: Path, small_base: Path) -> None:
+    adapter = adapter_in(tmp_path / "a")
+    save_file({"embed_tokens.weight": np.ones((2, 8), np.float16)}, adapter / WEIGHTS)
+    with pytest.raises(SetupError, match=r"no LoRA matrices \(its first tensor: 'embed_tokens"):
+        check_adapter(adapter, small_base)
+
+
+def test_a_rank_is_checked_wherever_the_adapter_sits(tmp_path: Path, small_base: Path) -> None:
+    adapter = adapter_in(tmp_path / "a")
+    name = "base_model.model.model.layers.0.mlp.down_proj.lora_A.weight"
+    save_file({name: np.ones((4, 32), np.float16)}, adapter / WEIGHTS)
+    assert check_adapter(adapter, small_base).rank == 4  # down_proj reads something wider
+    save_file({name: np.ones((8, 32), np.float16)}, adapter / WEIGHTS)
+    with pytest.raises(SetupError, match="weights have rank 8"):
+        check_adapter(adapter, small_base)
+
+
+@pytest.mark.parametrize("content", ["", "[]", '{"serving": "v1"'])
+def test_damaged_aliases_are_named_with_the_remedy(tmp_path: Path, content: str) -> None:
+    registry = AnswerRegistry(tmp_path)
+    (tmp_path / "aliases.json").write_text(content)
+    with pytest.raises(SetupError, match=r"aliases\.json cannot be read.*or delete it"):
+        registry.aliases()
+    (tmp_path / "aliases.json").write_text("{}")
+    (tmp_path / "before.json").write_text("[")
+    with pytest.raises(SetupError, match=r"before\.json cannot be read.*delete it"):
+        registry.roll_back()
+
+
 def test_the_setting_names_an_adapter_or_none(tmp_path: Path) -> None:
     def resolved(**values: str) -> Path | None:
         return resolve_adapter(load_settings({}, data_dir=tmp_path, **values))

@@ -71,7 +71,7 @@ def test_a_long_row_loses_distractors_but_never_the_cited_passage(tokenizer: Any
 def test_rows_of_one_group_train_as_if_they_stood_alone(base: Path, tokenizer: Any) -> None:
     rows = [row(), row(question="Which colour?", answer="It is red [2]."), row(answer=ABSTENTION)]
     sequences, too_long = encode_groups(tokenizer, rows, 900)
-    assert (len(sequences), too_long) == (1, 0)
+    assert (len(sequences), too_long) == (1, [])
     model: Any = AutoModelForCausalLM.from_pretrained(base, dtype=torch.float32)
     batch = BranchCollator(tokenizer.pad_token_id)(sequences)
     labels = batch.pop("labels")[0]

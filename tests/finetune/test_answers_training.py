@@ -14,6 +14,7 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 from tensorboard.backend.event_processing.event_accumulator import EventAccumulator
+from transformers import TrainerState
 
 import finetune
 from chatbot.answering.base_model import base_digest
@@ -21,6 +22,7 @@ from chatbot.answering.served import check_adapter
 from chatbot.answering.transformers_engine import load_model
 from chatbot.errors import Conflict, SetupError
 from finetune.answers import AnswersRecipe, remedies, train_answers
+from finetune.answers_callbacks import BestKept
 from finetune.answers_recipe import load_recipe
 from finetune.answers_rows import write_rows
 from finetune.answers_trainer import last_checkpoint
@@ -152,12 +154,68 @@ def test_an_unfinished_run_is_neither_lost_nor_gone_on_with_as_another(
     tmp_path: Path, small_base: Path
 ) -> None:
     out = tmp_path / "out"
-    out.mkdir()
+    (out / "checkpoints" / "checkpoint-2").mkdir(parents=True)
+    (out / "checkpoints" / "checkpoint-2" / "whole").touch()
     (out / "run.json").write_text(json.dumps(_about(small_base, rank=4)))
     with pytest.raises(Conflict, match="unfinished run; go on with --resume"):
         train(out, small_base)
     with pytest.raises(Conflict, match="data_sha256 differs"):
         train(out, small_base, resume=True)
+    (out / "run.json").write_text("{")
+    with pytest.raises(SetupError, match=r"run\.json cannot be read.*delete it and begin again"):
+        train(out, small_base, resume=True)
+    (out / "run.json").unlink()
+    with pytest.raises(Conflict, match="no unfinished run to resume"):
+        train(out, small_base, resume=True)
+    begun = train(out, small_base)  # what lay there is nothing of this run
+    assert begun["steps"] == 12
+
+
+def test_a_finished_result_is_not_overwritten(tmp_path: Path, small_base: Path) -> None:
+    out = tmp_path / "out"
+    train(out, small_base)
+    before = weights(out)
+    with pytest.raises(Conflict, match=r"finished result.*give a new folder with --out"):
+        train(out, small_base)
+    with pytest.raises(Conflict, match=r"finished result.*nothing to resume"):
+        train(out, small_base, resume=True)
+    assert all(torch.equal(value, weights(out)[name]) for name, value in before.items())
+
+
+def test_a_run_that_fails_before_its_first_checkpoint_begins_again_in_place(
+    tmp_path: Path, small_base: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def no_memory(*_: Any, **__: Any) -> Any:
+        raise torch.OutOfMemoryError("CUDA out of memory")
+
+    out = tmp_path / "out"
+    with monkeypatch.context() as small:
+        small.setattr("finetune.answers_trainer.answer_logits", no_memory)
+        with pytest.raises(SetupError, match=r"batch_size = 1 and accumulate = 2.*begin again"):
+            train(out, small_base)
+    less = replace(RECIPE, batch_size=1, accumulate=2)
+    assert train(out, small_base, less)["steps"] == 12
+
+
+def test_rows_that_do_not_fit_are_named(
+    tmp_path: Path, small_base: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    long = replace(colour_rows(1)[0], question="Which colour? " * 80)
+    rows = [*colour_rows(4), long]
+    metrics = train_answers(RECIPE, rows, tmp_path / "out", base=small_base, cpu=True)
+    assert (metrics["rows"], metrics["rows_too_long"]) == (4, 1)
+    assert "1 of 5 rows do not fit into max_tokens = 700" in caplog.text
+    assert "'Which colour? Which colour?" in caplog.text
+
+
+def test_best_weights_that_cannot_be_kept_are_told(tmp_path: Path) -> None:
+    folder = tmp_path / "checkpoints"
+    folder.write_text("a file where a folder should be")
+    state = TrainerState(global_step=2, is_world_process_zero=True)
+    with pytest.raises(SetupError, match=r"best weights cannot be kept.*--resume"):
+        BestKept(folder, 0).on_evaluate(
+            None, state, None, metrics={"eval_loss": 1.0}, model=torch.nn.Linear(1, 1)
+        )
 
 
 def _about(base: Path, rank: int) -> dict[str, Any]:
@@ -246,6 +304,8 @@ def test_a_start_of_another_rank_or_method_is_refused(tmp_path: Path, small_base
         train(
             tmp_path / "c", small_base, replace(RECIPE, method="prefix"), start=tmp_path / "first"
         )
+    with pytest.raises(SetupError, match=r"trained with method = 'lora'.*set method = 'lora'"):
+        train(tmp_path / "e", small_base, replace(RECIPE, method="dora"), start=tmp_path / "first")
     other = tiny_base(tmp_path / "other", hidden=64)
     with pytest.raises(SetupError, match="was trained for base"):
         train(tmp_path / "d", other, start=tmp_path / "first")

@@ -195,6 +195,20 @@ def test_what_may_not_be_learnt_is_dropped_and_reported(tmp_path: Path, company:
     assert "A repair takes 3 working days." in page
 
 
+def test_what_only_staff_may_read_is_no_reason_to_keep_personal_data(
+    tmp_path: Path, company: Path
+) -> None:
+    staff = "---\ntitle: staff\naudience: internal\n---\nCall +44 20 7946 0123 for urgent tents.\n"
+    (company / "articles" / "staff.md").write_text(staff)
+    settings = load_settings({}, data_dir=tmp_path / "data", company=company)
+    asked = "Do you repair tents? Somebody gave me +44 20 7946 0123"
+    chats = lines(tmp_path / "chats.jsonl", {**CHATS[3], "question": asked})
+    out = tmp_path / "rows.jsonl"
+    report = prepare_chats(settings, company, out, Sources((chats,)))
+    assert report["personal_values_replaced"] == 1
+    assert not any("7946 0123" in path.read_text() for path in tmp_path.glob("rows*"))
+
+
 def test_broken_rows_stop_everything_unless_they_are_left_out(
     tmp_path: Path, company: Path
 ) -> None:

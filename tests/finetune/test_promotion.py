@@ -24,18 +24,20 @@ __all__ = ["small_base"]
 
 
 def evaluation(model: str, right: float, toxic: float = 0.0, n: int = 100) -> Evaluation:
+    same = {"supported": 1, "abstained_right": 1, "abstained_wrong": 0, "leaked": 0, "obeyed": 0}
     rows = tuple(
         {"right": i < right * n, "toxic": i < toxic * n}
         | {"answer": "a", "question": "q", "gold": ""}
+        | same
         for i in range(n)
     )
     return Evaluation(model, "rows", rows, 1.0)
 
 
-def judgement(tmp_path: Path, candidate: Evaluation) -> Judgement:
+def judgement(tmp_path: Path, candidate: Evaluation, n: int = 100) -> Judgement:
     page = tmp_path / "report.html"
     page.write_text("<p>figures</p>")
-    serving = evaluation("serving", 0.8)
+    serving = evaluation("serving", 0.8, n=n)
     return Judgement(tuple(compare(serving, candidate)), candidate, serving, page)
 
 
@@ -152,3 +154,71 @@ def test_what_cannot_be_promoted_is_named(settings: Settings, tmp_path: Path) ->
     with pytest.raises(SetupError, match="is no JSON"):
         promote(settings, str(folder), "v1", judge=unasked)
     assert AnswerRegistry.of(settings).versions() == []
+    taken = adapter_in(tmp_path / "taken")
+    for name in ("default", "none", "shadow"):
+        with pytest.raises(SetupError, match=f"'{name}' means something else here"):
+            promote(settings, str(taken), name, judge=unasked)
+    with pytest.raises(SetupError, match=r"version '../v1': letters, digits"):
+        promote(settings, str(taken), "../v1", judge=unasked)
+
+
+def test_too_few_rows_to_tell_are_no_proof(settings: Settings, tmp_path: Path) -> None:
+    folder = str(adapter_in(tmp_path / "new"))
+    few = judgement(tmp_path, evaluation("new", 0.8, n=19), n=19)
+    with pytest.raises(Conflict, match=r"nobody can tell.*right \(19 rows\).*20 are needed"):
+        promote(settings, folder, "v1", judge=lambda path: few)
+    assert few.as_json()["may_be_promoted"] is False
+    assert AnswerRegistry.of(settings).versions() == []
+
+
+def test_what_began_to_serve_meanwhile_is_not_passed_over(
+    settings: Settings, tmp_path: Path, small_base: Path
+) -> None:
+    registry = AnswerRegistry.of(settings)
+    registry.register("other", adapter_in(tmp_path / "other"), small_base, {})
+
+    def judge(path: Path) -> Judgement:
+        registry.point("serving", "other")
+        return judgement(tmp_path, evaluation("new", 0.9))
+
+    folder = str(adapter_in(tmp_path / "new"))
+    with pytest.raises(Conflict, match="moved from the default adapter to other meanwhile"):
+        promote(settings, folder, "v1", judge=judge)
+    assert registry.aliases() == {"serving": "other"}
+    assert audited(settings) == []
+
+
+def test_an_interrupted_promotion_goes_on_with_the_same_command(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = judgement(tmp_path, evaluation("new", 0.9))
+    folder = str(adapter_in(tmp_path / "new"))
+    registry = AnswerRegistry.of(settings)
+    with monkeypatch.context() as broken:
+        broken.setattr("finetune.promotion.audited", _full_disk)
+        with pytest.raises(OSError, match="no space"):
+            promote(settings, folder, "v1", judge=lambda path: good)
+    assert registry.aliases() == {}
+    assert promote(settings, folder, "v1", judge=lambda path: good).version == "v1"
+    assert registry.aliases() == {"serving": "v1"}
+    another = str(adapter_in(tmp_path / "another", rank=2, says=2))
+    with pytest.raises(Conflict, match=r"registered already.*promote v1"):
+        promote(settings, another, "v1", judge=lambda path: good)
+
+
+def test_a_rollback_that_cannot_be_audited_changes_nothing(
+    settings: Settings, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    good = judgement(tmp_path, evaluation("new", 0.9))
+    promote(settings, str(adapter_in(tmp_path / "new")), "v1", judge=lambda path: good)
+    registry = AnswerRegistry.of(settings)
+    with monkeypatch.context() as broken:
+        broken.setattr("finetune.promotion.audited", _full_disk)
+        with pytest.raises(OSError, match="no space"):
+            roll_back(settings)
+    assert registry.aliases() == {"serving": "v1"}
+    assert roll_back(settings) == (None, "v1")
+
+
+def _full_disk(*_: object) -> None:
+    raise OSError("no space left on device")
