@@ -27,8 +27,9 @@ from knowledge_base.settings import SAMPLE_COMPANY
 RETURNS = Article(
     id="returns",
     title="Returning an item",
-    text="You can return any item within 60 days. The label costs £3.50.\n\n## Sending boots back\n\n"
-    "Boots must be dry and clean before you send them back. Questions go to boots@shop.example.\n",
+    text="You can return any item within 60 days. The label costs £3.50.\n\n"
+    "## Sending boots back\n\nBoots must be dry and clean before you send them back. "
+    "Questions go to boots@shop.example.\n",
 )
 STEPS = Article(
     id="reset",
