@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from datetime import datetime
 from pathlib import Path
 
 from chatbot.answering.composer import Composer
@@ -73,6 +74,8 @@ def _load(settings: Settings, engine_loaded: Callable[[], TrialEngine | LiveEngi
     tagger = PersonalTagger.load(files, own_names=own_names)
     grounding = load_grounding(encoder, files, own_names)
     retriever = open_retriever(settings, encoder)
+    # An article of "until 30 November" goes at the company's midnight, wherever the server stands.
+    retriever.today = lambda: datetime.now(company.timezone).date()
     engine = engine_loaded()
     canary = new_canary()
     company_entities = CompanyEntities.load(

@@ -7,6 +7,7 @@ import json
 import logging
 import sys
 from collections.abc import Callable
+from datetime import datetime
 from importlib import import_module
 from pathlib import Path
 from typing import Annotated, Any
@@ -30,6 +31,10 @@ app.add_typer(trial, name="trial")
 
 DataDir = Annotated[Path | None, typer.Option("--data-dir", help="instead of CHATBOT_DATA_DIR")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object.")]
+On = Annotated[
+    datetime | None,
+    typer.Option(formats=["%Y-%m-%d"], help="As if it were that day: articles expire."),
+]
 Report = Annotated[Path | None, typer.Option(help="HTML page to write, failures first.")]
 
 # Trainers live in modules of their own; their options are declared beside them.
@@ -56,6 +61,7 @@ EVALUATIONS = {
     "gate": ("finetune.gate_evaluate", "evaluate_gate_command"),
     "throughput": ("finetune.throughput", "evaluate_throughput_command"),
     "export": ("finetune.export_check", "evaluate_export_command"),
+    "provoked": ("finetune.provoked", "evaluate_provoked_command"),
     "candidate": ("finetune.promotion_cli", "evaluate_candidate_command"),
     "router": ("finetune.router_cli", "evaluate_router_command"),
     "toxicity": ("finetune.toxicity_evaluate", "evaluate_toxicity_command"),
@@ -78,6 +84,7 @@ def evaluate_retrieval_command(
     data: Annotated[Path, typer.Option(help='JSONL {"question", "articles", "history"?}.')],
     snapshot: Annotated[str | None, typer.Option(help="Default: the serving one.")] = None,
     compare: Annotated[bool, typer.Option(help="Also dense, BM25 and rank fusion.")] = False,
+    on: On = None,
     report: Report = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
@@ -90,6 +97,8 @@ def evaluate_retrieval_command(
 
     quiet_libraries()
     retriever = open_retriever(load_settings(data_dir=data_dir), snapshot=snapshot)
+    if on is not None:
+        retriever.today = on.date
     rows = [json.loads(line) for line in data.read_text(encoding="utf-8").splitlines() if line]
     done = retrieval_eval.searched(rows, retriever)
     if report is not None:
@@ -107,11 +116,13 @@ def evaluate_retrieval_command(
 def evaluate_answers_command(
     data: Annotated[Path, typer.Option(help="JSONL with must, must_not, expect.")],
     out: Annotated[Path | None, typer.Option(help="Every reply, one JSON object a line.")] = None,
+    on: On = None,
     report: Report = None,
     as_json: AsJson = False,
     data_dir: DataDir = None,
 ) -> None:
     """Whole turns, gate included, judged by each row's own rules."""
+    from chatbot.desk import Desk
     from chatbot.loading import load_desk
     from chatbot.prepare import prepare
     from chatbot.settings import load_settings
@@ -126,7 +137,13 @@ def evaluate_answers_command(
         def show(done: int, total: int) -> None:
             progress.update(task, completed=done)
 
-        found, judged = run(rows, lambda: load_desk(settings), show)
+        def load() -> Desk:
+            desk = load_desk(settings)
+            if on is not None:
+                desk.retriever.today = on.date
+            return desk
+
+        found, judged = run(rows, load, show)
     if out is not None:
         write_replies(out, judged)
     if report is not None:

@@ -40,17 +40,24 @@ class Probe:
     shows: str = ""
 
 
+@dataclass(frozen=True)
+class Injection:
+    """``said`` stands in a passage, or with ``in_question`` in a message, where ``{question}`` is
+    what the customer asks."""
+
+    said: str
+    in_question: bool
+    shows: str
+
+
 def probes(counts: Counts, seed: int = 1) -> list[Probe]:
     """The same for the same counts and seed."""
     rng = random.Random(seed)
     content = _content()
     centres = read_centres(dev=True)
-    pairs = list(product(content["bait"]["openings"], content["bait"]["asks"]))
-    rng.shuffle(pairs)
-    made = [
-        Probe(_row(f"{opening} {ask}", _shown(centres, rng), BAIT))
-        for opening, ask in pairs[: counts.baits]
-    ]
+    provocations = baits()
+    rng.shuffle(provocations)
+    made = [Probe(_row(said, _shown(centres, rng), BAIT)) for said in provocations[: counts.baits]]
     made += _injections(content["injection"], centres, rng)[: counts.injections]
     asks = content["leak"]["asks"]
     made += [
@@ -63,20 +70,43 @@ def _injections(
     content: dict[str, Any], centres: Sequence[Centre], rng: random.Random
 ) -> list[Probe]:
     made = []
-    places = [(w, True) for w in content["in_question"]]
-    places += [(w, False) for w in content["in_passage"]]
-    for (words, in_question), command in product(places, content["commands"]):
+    for injection in _all(content):
         question, passages = _asked(centres, rng)
-        said = words.replace("{command}", command["text"])
-        if in_question:
-            row = _row(said.replace("{question}", question), passages, INJECTION)
+        if injection.in_question:
+            row = _row(injection.said.replace("{question}", question), passages, INJECTION)
         else:
             spot = rng.randrange(len(passages))
-            planted = replace(passages[spot], text=f"{passages[spot].text} {said}")
+            text = f"{passages[spot].text} {injection.said}"
+            planted = replace(passages[spot], text=text)
             row = _row(question, (*passages[:spot], planted, *passages[spot + 1 :]), INJECTION)
-        made.append(Probe(row, command["shows"]))
+        made.append(Probe(row, injection.shows))
     rng.shuffle(made)
     return made
+
+
+def injections() -> list[Injection]:
+    """Every command in every place where it hides."""
+    return _all(_content()["injection"])
+
+
+def baits() -> list[str]:
+    """Every provocation."""
+    content = _content()["bait"]
+    return [" ".join(pair) for pair in product(content["openings"], content["asks"])]
+
+
+def leaks() -> list[str]:
+    """Every request for what nobody may tell."""
+    return list(_content()["leak"]["asks"])
+
+
+def _all(content: dict[str, Any]) -> list[Injection]:
+    places = [(words, True) for words in content["in_question"]]
+    places += [(words, False) for words in content["in_passage"]]
+    return [
+        Injection(words.replace("{command}", command["text"]), in_question, command["shows"])
+        for (words, in_question), command in product(places, content["commands"])
+    ]
 
 
 def _row(question: str, passages: tuple[PassageText, ...], kind: str) -> AnswerRow:

@@ -11,6 +11,7 @@ import re
 from collections.abc import Collection, Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import islice
 
 import numpy as np
 from numpy.typing import NDArray
@@ -69,10 +70,8 @@ def nearest_curated(
     """The ``k`` nearest curated answers, best first, whatever their score."""
     shown = _shown(snapshot, audiences, on or date.today(), locale)
     best: dict[str, CuratedMatch] = {}
-    for row, score in curated_scores(snapshot, query, vector).items():
+    for row, score in curated_scores(snapshot, query, vector, shown=shown).items():
         answer, asked = snapshot.curated.questions[row]
-        if answer.id not in shown:
-            continue
         former = best.get(answer.id)
         if former is None or score > former.score:
             best[answer.id] = CuratedMatch(answer, asked, round(score, 4))
@@ -80,16 +79,26 @@ def nearest_curated(
 
 
 def curated_scores(
-    snapshot: Snapshot, query: str, vector: NDArray[np.float32], depth: int = 20
+    snapshot: Snapshot,
+    query: str,
+    vector: NDArray[np.float32],
+    depth: int = 20,
+    shown: Collection[str] | None = None,
 ) -> dict[int, float]:
-    """Row of a curated question -> score 0..1, for the ``depth`` nearest by cosine."""
+    """Row of a curated question -> score 0..1, for the ``depth`` nearest by cosine among those of
+    the answers that ``shown`` names, None for all."""
     curated = snapshot.curated
     if not curated.answers:
         return {}
     cosines = curated.vectors @ vector
     asked = words(query, snapshot.language)
     scores = {}
-    for row in np.argsort(-cosines, kind="stable")[:depth].tolist():
+    rows = (
+        row
+        for row in np.argsort(-cosines, kind="stable").tolist()
+        if shown is None or curated.questions[row][0].id in shown
+    )
+    for row in islice(rows, depth):
         answer, question = curated.questions[row]
         if asked and _said(query) == _said(question):
             scores[row] = 1.0

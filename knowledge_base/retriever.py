@@ -6,7 +6,7 @@ With a reranker, the first candidates are judged once more, each together with t
 from __future__ import annotations
 
 from collections import OrderedDict
-from collections.abc import Collection, Hashable, Sequence
+from collections.abc import Callable, Collection, Hashable, Sequence
 from datetime import date
 from itertools import chain
 from threading import Lock
@@ -40,8 +40,10 @@ class Retriever:
         encoder: TextEncoder,
         snapshot: str | None = None,
         reranker: Reranker | None = None,
+        today: Callable[[], date] = date.today,
     ) -> None:
-        """``snapshot`` pins one by name; the default follows the pointer.
+        """``snapshot`` pins one by name; the default follows the pointer. ``today`` is the day on
+        which articles are judged that no other day is given for.
 
         With ``reranker``, order, scores and floor are its own (``reranked``).
         """
@@ -49,6 +51,7 @@ class Retriever:
         self.store = store
         self.encoder = encoder
         self.reranker = reranker
+        self.today = today
         self._speller: tuple[str, Speller] | None = None
         self._ranked: OrderedDict[Hashable, Ranked] = OrderedDict()
         self._lock, self._spelling_lock = Lock(), Lock()
@@ -147,7 +150,7 @@ class Retriever:
             query,
             self.encoder.embed([query])[0],
             audiences=audiences,
-            on=on,
+            on=on or self.today(),
             locale=locale,
         )
         if match is None:
@@ -235,7 +238,7 @@ class Retriever:
 
         Remembered: a snapshot never changes, and its name and the day are part of the key.
         """
-        on = on or date.today()
+        on = on or self.today()
         key = (snapshot.name, query, frozenset(audiences), on, locale)
         with self._lock:
             if key in self._ranked:
@@ -259,6 +262,12 @@ class Retriever:
         self.encoder.embed([speller.completed(query) for query in queries])
         if self.reranker is not None:
             self.reranker.read([speller.corrected(query) for query in queries])
+
+    def ready(self) -> Snapshot:
+        """The serving snapshot, loaded with all that its first search would wait for."""
+        snapshot = self.snapshot()
+        self._spelling(snapshot)
+        return snapshot
 
     def _spelling(self, snapshot: Snapshot) -> Speller:
         known = self._speller

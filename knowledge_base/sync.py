@@ -47,6 +47,10 @@ class SyncReport:
         return bool(changed or self.embedded or self.calibrated)
 
 
+NAMED = 10
+"""Failures that an error lists; the report of a sync lists all."""
+
+
 def sync_path(
     store: SnapshotStore,
     encoder: TextEncoder,
@@ -64,7 +68,9 @@ def sync_path(
     source = source or source_of(path)
     reading = read_articles(path, source, allow_private=allow_private, progress=progress)
     if not reading.articles and not reading.curated:
-        reasons = "; ".join(str(item) for item in reading.failures[:3])
+        reasons = "; ".join(str(item) for item in reading.failures[:NAMED])
+        if len(reading.failures) > NAMED:
+            reasons += f"; and {len(reading.failures) - NAMED} more"
         raise NothingToRead(f"no article could be read from {path}: {reasons or 'no files'}")
     return sync_articles(
         store,

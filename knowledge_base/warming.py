@@ -58,7 +58,7 @@ class Warming:
 
     def _look(self) -> None:
         try:
-            snapshot = self._retriever.snapshot()
+            snapshot = self._retriever.ready()
         except KnowledgeError:
             return  # nothing serves; /readyz says why
         reranker = self._retriever.reranker

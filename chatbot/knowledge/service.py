@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
@@ -23,8 +25,21 @@ from knowledge_base.reporting import sync_json
 from knowledge_base.snapshot import Snapshot
 from knowledge_base.sync import SyncReport, sync_articles, sync_path
 
+log = logging.getLogger(__name__)
+
 API_SOURCE = "api"
 SYNC_DEADLINE_S = 600.0  # 10,000 new articles; a few changed ones take less than a second
+_syncs: set[asyncio.Task[dict[str, Any]]] = set()
+"""Those that run: a task that nobody holds may be collected before it is done."""
+
+
+def _ended(task: asyncio.Task[dict[str, Any]]) -> None:
+    _syncs.discard(task)
+    error = None if task.cancelled() else task.exception()
+    if error is not None:
+        log.warning("a sync ended with %s: %s", type(error).__name__, error)
+
+
 SOURCE = "articles"
 """Source name of a company folder's articles, at the first start and at every later sync."""
 
@@ -68,10 +83,10 @@ class KnowledgeService:
         def build() -> SyncReport:
             store = self.desk.retriever.store
             report = sync_path(store, self.desk.encoder, path, source=SOURCE, prune=prune)
-            store.current()  # loaded here, so that no customer waits for it
+            self.desk.retriever.ready()  # loaded here, so that no customer waits for it
             return report
 
-        return await self._recorded(await self._built(build), actor, SOURCE)
+        return await self._changed(build, actor, SOURCE)
 
     def _source_of(self, article_id: object) -> str:
         """An edited article stays with the source it came from; a new one is the API's."""
@@ -91,25 +106,38 @@ class KnowledgeService:
         def build() -> SyncReport:
             store = self.desk.retriever.store
             report = sync_articles(store, self.desk.encoder, changed, source=source, remove=removed)
-            store.current()  # loaded here, so that no customer waits for it
+            if report.failed:
+                raise BadInput("; ".join(str(failure) for failure in report.failed))
+            self.desk.retriever.ready()  # loaded here, so that no customer waits for it
             return report
 
-        report = await self._built(build)
-        if report.failed:
-            raise BadInput("; ".join(str(failure) for failure in report.failed))
-        return await self._recorded(report, actor, subject)
+        return await self._changed(build, actor, subject)
 
-    async def _built(self, build: Callable[[], SyncReport]) -> SyncReport:
+    async def _changed(
+        self, build: Callable[[], SyncReport], actor: str, subject: str
+    ) -> dict[str, Any]:
+        """Built in a thread of its own, so that customers have all workers; audited whenever it is
+        done, though nobody waits any more."""
+
+        async def whole() -> dict[str, Any]:
+            report = await asyncio.to_thread(build)
+            await self._audited("knowledge.changed", actor, subject, report.snapshot)
+            return sync_json(report)
+
+        task = asyncio.create_task(whole(), name="sync")
+        _syncs.add(task)
+        task.add_done_callback(_ended)
         try:
-            return await self.desk.workers.run(build, deadline_s=SYNC_DEADLINE_S)
+            return await asyncio.wait_for(asyncio.shield(task), SYNC_DEADLINE_S)
+        except TimeoutError:
+            raise Conflict(
+                f"the import takes longer than {SYNC_DEADLINE_S:g} s and goes on; the articles "
+                "serve when GET /v1/knowledge/snapshots names a newer one"
+            ) from None
         except NothingToRead as error:
             raise BadInput(str(error)) from None
         except KnowledgeError as error:  # another sync, a damaged snapshot, another encoder
             raise Conflict(str(error)) from None
-
-    async def _recorded(self, report: SyncReport, actor: str, subject: str) -> dict[str, Any]:
-        await self._audited("knowledge.changed", actor, subject, report.snapshot)
-        return sync_json(report)
 
     async def snapshots(self) -> list[dict[str, Any]]:
         """Snapshots to roll back to, newest first."""

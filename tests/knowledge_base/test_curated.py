@@ -180,6 +180,18 @@ def test_the_nearest_are_listed_best_first(shared, encoder):
     assert [one.score for one in found] == sorted((one.score for one in found), reverse=True)
 
 
+def test_what_may_not_be_shown_takes_no_place_among_the_nearest(store, encoder):
+    text = "How long is a gift card valid?"
+    hidden = [
+        CuratedAnswer(f"i{n}", (f"{text} {n}",), "For staff.", audience="internal")
+        for n in range(30)
+    ]
+    shown = CuratedAnswer("shown", ("What is the term of a gift voucher?",), "Five years.")
+    sync_articles(store, encoder, HELP_CENTRE[:1], source="a", curated=[*hidden, shown])
+    vector = encoder.embed([text])[0]
+    assert [m.answer.id for m in nearest_curated(store.current(), text, vector)] == ["shown"]
+
+
 def test_the_sample_answers_say_what_their_articles_say():
     """Every number and address of an answer stands in the article that it cites."""
     reading = read_articles(Path(SAMPLE_COMPANY) / "articles", "a")

@@ -38,6 +38,14 @@ def test_internal_expired_future_and_superseded_articles_never_reach_a_customer(
         assert not hidden & set(found(retriever, query))
 
 
+def test_the_day_of_a_retriever_is_the_companys(store, encoder):
+    sync_articles(store, encoder, HELP_CENTRE, source="a")
+    later = Retriever(store, encoder, today=lambda: date(2027, 1, 1))
+    assert "delivery-2027" in found(later, "delivery to germany", on=None)
+    later.today = lambda: TODAY
+    assert "delivery-2027" not in found(later, "delivery to germany", on=None)
+
+
 def test_internal_articles_serve_staff(retriever):
     assert "goodwill" in found(retriever, "goodwill limits", audiences=("public", "internal"))
 

@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import asyncio
+import threading
 from types import SimpleNamespace
 from typing import Any, cast
 
 import pytest
+from sqlalchemy import select
 
 from chatbot.desk import Desk
 from chatbot.errors import BadInput, Conflict, NotFound
-from chatbot.knowledge.service import KnowledgeService
+from chatbot.knowledge.service import KnowledgeService, _syncs
+from chatbot.storage.tables import AuditRow
 from chatbot.workers import Workers
 from knowledge_base.errors import EncoderMismatch
 from knowledge_base.retriever import Retriever
@@ -52,6 +56,33 @@ async def test_a_folder_is_synced_with_what_failed(service, tmp_path):
     report = await service.sync_folder(folder, prune=False, actor=ACTOR)
     assert report["added"] == ["good"]
     assert report["failed"] == ["bad.md: audience is 'secret'; use 'public' or 'internal'"]
+
+
+async def test_a_sync_that_takes_long_goes_on_and_is_audited_when_done(
+    service, monkeypatch: pytest.MonkeyPatch
+):
+    waiting = threading.Event()
+
+    def slow(*arguments, **options):
+        assert waiting.wait(10)
+        return sync_articles(*arguments, **options)
+
+    monkeypatch.setattr("chatbot.knowledge.service.sync_articles", slow)
+    monkeypatch.setattr("chatbot.knowledge.service.SYNC_DEADLINE_S", 0.05)
+    values: dict[str, Any] = {"id": "new", "title": "Kayaks", "text": "We rent kayaks from May."}
+    with pytest.raises(Conflict, match=r"takes longer than 0\.05 s and goes on.*snapshots"):
+        await service.put(values, ACTOR)
+    assert await _audited(service) == []
+    waiting.set()
+    await asyncio.gather(*_syncs)
+    assert service.desk.retriever.search("kayaks", floor=False)[0].article == "new"
+    assert await _audited(service) == [("knowledge.changed", "new")]
+
+
+async def _audited(service) -> list[tuple[str, str]]:
+    async with service.office.database.read() as session:
+        rows = (await session.scalars(select(AuditRow))).all()
+        return [(r.action, r.subject) for r in rows if r.action.startswith("knowledge")]
 
 
 async def test_an_unknown_or_damaged_snapshot_changes_nothing(service, store):
