@@ -37,13 +37,17 @@ class RunningServer:
         self.url, self.widget_key, self.start_s = url, widget_key, start_s
 
 
-def start(data_dir: Path, port: int) -> tuple[subprocess.Popen[str], float]:
-    """``make serve`` until /readyz answers; the seconds that took."""
+def start(
+    data_dir: Path, port: int, cores: int | None = None, **variables: str
+) -> tuple[subprocess.Popen[str], float]:
+    """``make serve`` until /readyz answers; the seconds that took. ``cores``: how many it has."""
+    own = sorted(os.sched_getaffinity(0))[:cores]
     started = time.monotonic()
     process = subprocess.Popen(
         ["make", "serve", f"PORT={port}"],
         cwd=ROOT,
-        env=environment(data_dir),
+        env=environment(data_dir) | variables,
+        preexec_fn=lambda: os.sched_setaffinity(0, own),  # noqa: PLW1509 - no thread of ours yet
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,
@@ -59,7 +63,8 @@ def start(data_dir: Path, port: int) -> tuple[subprocess.Popen[str], float]:
             pass
         time.sleep(0.2)
     os.killpg(process.pid, signal.SIGKILL)
-    raise RuntimeError("make serve was not ready within 240 s")
+    said, _ = process.communicate()
+    raise RuntimeError(f"make serve was not ready within 240 s: {said[-2000:]}")
 
 
 @pytest.fixture(scope="module")
