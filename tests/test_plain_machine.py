@@ -15,7 +15,7 @@ from tests.test_serve import RunningServer, ask, start
 
 pytestmark = pytest.mark.full  # PyTorch computes everything: two minutes
 
-WITHOUT = '''
+WITHOUT = """
 import sys
 from importlib.machinery import PathFinder
 
@@ -27,7 +27,7 @@ class Without(PathFinder):
         return PathFinder.find_spec(name, path, target)
 
 sys.meta_path[sys.meta_path.index(PathFinder)] = Without
-'''
+"""
 
 
 @pytest.fixture(scope="module")

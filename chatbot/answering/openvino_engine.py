@@ -28,7 +28,7 @@ from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.engine import EngineFailed
 from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions, WorkerProcess
-from chatbot.answering.prompt import encode
+from chatbot.answering.prompt import check_tokenizer, encode
 from chatbot.answering.served import model_version, resolve_adapter
 from chatbot.answering.tokens import abstention_token, beginnings, load_tokenizer, stop_ids
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
@@ -94,6 +94,7 @@ class OpenVINOEngine(ThreadedEngine):
         adapter = resolve_adapter(settings)
         network = prepare_network(base, adapter, settings.data_dir)
         tokenizer = load_tokenizer(base)
+        check_tokenizer(tokenizer)
         return cls(
             network,
             tokenizer,

@@ -117,6 +117,13 @@ def encode(
     return ids
 
 
+def check_tokenizer(tokenizer: PreTrainedTokenizerBase) -> None:
+    """Raises SetupError at the start for a model that no prompt can be written for, not with the
+    first customer's question."""
+    talk = (HistoryMessage("customer", "Hello."), HistoryMessage("bot", "Hello."))
+    encode(tokenizer, build_segments("A company", (), talk, "Why?"))
+
+
 def text_ids(tokenizer: PreTrainedTokenizerBase, text: str, *, control: bool = False) -> list[int]:
     """Ids of a text; only with ``control`` may it hold control tokens."""
     encoded: Any = tokenizer(text, add_special_tokens=False, split_special_tokens=not control)

@@ -13,7 +13,7 @@ from typing import TYPE_CHECKING, Any, Literal
 from chatbot.answering.base_model import prepare_base_model
 from chatbot.answering.decoding import LOOKUP, Decoder
 from chatbot.answering.engine import EngineFailed
-from chatbot.answering.prompt import encode
+from chatbot.answering.prompt import check_tokenizer, encode
 from chatbot.answering.served import check_adapter, model_version, resolve_adapter
 from chatbot.answering.tokens import abstention_token
 from chatbot.answering.worker import IncrementalText, Job, ThreadedEngine
@@ -119,6 +119,7 @@ def load_model(
             f"the answer model in {folder} cannot be loaded"
             f"{f' with the adapter {adapter}' if adapter else ''}: {error}"
         ) from error
+    check_tokenizer(tokenizer)
     device = "cuda" if torch.cuda.is_available() else "cpu"
     if precision == "auto":
         precision = "bfloat16" if device == "cuda" or _computes_bfloat16() else "float32"

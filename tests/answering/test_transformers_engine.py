@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import json
 from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from chatbot.answering.transformers_engine import TransformersEngine, load_model
 from chatbot.errors import SetupError
 from chatbot.settings import Settings, load_settings
 from chatbot.types import Passage
+from tests.finetune.tiny import tiny_base
 
 
 @pytest.fixture(scope="module")
@@ -83,3 +85,16 @@ def test_weights_that_cannot_be_loaded_stop_the_start(tmp_path: Path, base: Path
     (tmp_path / "model.safetensors").write_bytes(b"broken")
     with pytest.raises(SetupError, match="cannot be loaded"):
         load_engine(load_settings({}, data_dir=tmp_path / "d", answer_model=str(tmp_path)))
+
+
+def test_a_model_that_no_prompt_can_be_written_for_stops_the_start(tmp_path: Path) -> None:
+    folder = tiny_base(tmp_path / "base")
+    tokens = json.loads((folder / "tokenizer.json").read_text())
+    for token in tokens["added_tokens"]:
+        token["content"] = token["content"].replace("<|im_start|>", "<turn>")
+    tokens["model"]["vocab"]["<turn>"] = tokens["model"]["vocab"].pop("<|im_start|>")
+    (folder / "tokenizer.json").write_text(json.dumps(tokens))
+    config = json.loads((folder / "tokenizer_config.json").read_text())
+    (folder / "tokenizer_config.json").write_text(json.dumps(config | {"bos_token": "<turn>"}))
+    with pytest.raises(SetupError, match="has no chat template; choose an instruction-tuned"):
+        load_model(folder, None)
