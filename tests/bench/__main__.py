@@ -92,6 +92,9 @@ def _arguments() -> argparse.Namespace:
     parser.add_argument("--prompts", type=int, default=100, help="for the equality of answers")
     parser.add_argument("--tokens", type=int, default=96, help="written by each engine request")
     parser.add_argument("--plain", type=int, default=12, help="questions to the plain program")
+    parser.add_argument(
+        "--llama", type=Path, metavar="PYTHON", help="one with llama-cpp-python, to compare with"
+    )
     parser.add_argument("--soak", type=float, default=0.0, metavar="MINUTES")
     parser.add_argument("--quick", action="store_true", help="few turns and prompts")
     parser.add_argument("--data-dir", type=Path, help="default: an empty one, deleted afterwards")

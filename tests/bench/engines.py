@@ -9,6 +9,9 @@ the answers themselves are compared in ``equality``.
 from __future__ import annotations
 
 import asyncio
+import json
+import os
+import subprocess
 import time
 from collections.abc import Iterator
 from dataclasses import replace
@@ -25,6 +28,7 @@ from chatbot.answering.merged import prepare_merged
 from chatbot.answering.openvino_engine import OpenVINOEngine
 from chatbot.answering.openvino_network import prepare_network
 from chatbot.answering.openvino_process import PipelineOptions
+from chatbot.answering.prompt import encode
 from chatbot.answering.served import resolve_adapter
 from chatbot.answering.tokens import stop_ids
 from chatbot.answering.transformers_engine import Precision as Kind
@@ -33,6 +37,7 @@ from chatbot.settings import Settings
 from tests.bench.figures import by_several, percentile
 
 TOGETHER = (1, 4, 8)
+FULL: Precision = "f16"
 QUANTISED: tuple[Precision, ...] = ("q8_0", "q4_1")
 KINDS: tuple[Kind, ...] = ("float32", "bfloat16")
 
@@ -82,9 +87,12 @@ async def _write(engine: Engine, request: GenerationRequest) -> tuple[float, int
     return first, count
 
 
-def compare(settings: Settings, requests: list[GenerationRequest], tokens: int) -> dict[str, Any]:
-    """OpenVINO's network as it serves and GGUF at two precisions, transformers at two; each is
-    closed before the next loads. ``answers``: of what serves."""
+def compare(
+    settings: Settings, requests: list[GenerationRequest], tokens: int, llama: Path | None = None
+) -> dict[str, Any]:
+    """OpenVINO's network as it serves and GGUF at two precisions, transformers at two, and where
+    ``llama`` is a Python with llama-cpp-python, that at three; each is closed before the next
+    loads. ``answers``: of what serves."""
     base, adapter = prepare_base_model(settings), resolve_adapter(settings)
     tokenizer: Any = AutoTokenizer.from_pretrained(base)
     found: dict[str, Any] = {}
@@ -118,6 +126,28 @@ def compare(settings: Settings, requests: list[GenerationRequest], tokens: int) 
             **_run(plain, requests, tokens),
         }
         del model, plain
+    if llama is not None:
+        for precision in (FULL, *QUANTISED):
+            file = prepare_merged(base, adapter, settings.data_dir, precision)
+            found[f"llama.cpp {precision}"] = _llama(llama, file, tokenizer, requests, tokens)
+    return found
+
+
+def _llama(
+    python: Path, file: Path, tokenizer: Any, requests: list[GenerationRequest], tokens: int
+) -> dict[str, Any]:
+    """``llama_cpp_run`` on the same prompts, with as many threads as there are cores."""
+    asked = {
+        "model": str(file),
+        "prompts": [encode(tokenizer, r.segments, r.prefix) for r in requests[:9]],
+        "tokens": tokens,
+        "threads": len(os.sched_getaffinity(0)),
+    }
+    script = Path(__file__).with_name("llama_cpp_run.py")
+    done = subprocess.run(
+        [python, script], input=json.dumps(asked), capture_output=True, text=True, check=True
+    )
+    found: dict[str, Any] = json.loads(done.stdout.splitlines()[-1])
     return found
 
 

@@ -52,7 +52,7 @@ def measure(name: str, folder: Path, arguments: argparse.Namespace) -> Any:
         return equality.equal_answers(settings, requests)
     from tests.bench import engines
 
-    found = engines.compare(settings, requests, arguments.tokens)
+    found = engines.compare(settings, requests, arguments.tokens, arguments.llama)
     found["limit"] = engines.limits(settings, machine.bandwidth_gb_s())
     return found
 

@@ -101,7 +101,9 @@ def plots(found: dict[str, Any], folder: Path) -> list[Path]:
     if "engines" in found:
         figure, axes = plt.subplots(figsize=(7, 4))
         for name, row in _engines(found["engines"]).items():
-            axes.plot([1, 4, 8], [row[f"tokens_per_s_{n}"] for n in (1, 4, 8)], "o-", label=name)
+            rates = {n: row.get(f"tokens_per_s_{n}") for n in (1, 4, 8)}
+            known = [(n, rate) for n, rate in rates.items() if rate is not None]
+            axes.plot(*zip(*known, strict=True), "o-", label=name)
         axes.set(xlabel="requests at once", ylabel="tokens/s", title="Engine alone", ylim=(0, None))
         axes.legend()
         made.append(folder / "bench-engines.png")

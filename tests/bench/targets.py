@@ -45,6 +45,12 @@ def _beyond_limit(found: dict[str, Any]) -> float:
     )
 
 
+def _llama(found: dict[str, Any]) -> float:
+    engines = found["engines"]
+    theirs = engines["llama.cpp f16"]["tokens_per_s_1"]
+    return float(engines["openvino f16"]["tokens_per_s_1"] / theirs)
+
+
 def _together(found: dict[str, Any]) -> float:
     engines = found["engines"]
     slow = engines["transformers float32"]["tokens_per_s_1"]
@@ -81,6 +87,7 @@ def _growth(found: dict[str, Any]) -> float:
 
 _TARGETS: tuple[tuple[str, str, float, str, Callable[[dict[str, Any]], float]], ...] = (
     ("the bandwidth limit of one request, over what is reached", "≤", 1.3, "×", _beyond_limit),
+    ("tokens/s of one request, over llama.cpp at f16", "≥", 0.9, "×", _llama),
     ("tokens/s for 8 requests, over transformers float32 for 1", "≥", 10, "×", _together),
     ("turns/s at 8, over the plain program with 64 tokens", "≥", 20, "×", lambda f: _turns(f, 64)),
     ("turns/s at 8, over it with 24 tokens, as ours has", "≥", 10, "×", lambda f: _turns(f, 24)),
