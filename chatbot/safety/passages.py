@@ -20,6 +20,7 @@ from chatbot.answering.sentences import split_sentences
 from chatbot.safety.classifiers import Heads, featurize, sigmoid
 from chatbot.safety.encoded import decoded
 from chatbot.safety.injection import Marker, about_a_model, fence, injection_marker
+from chatbot.safety.passage_orders import may_be_an_order, order_to_a_reader
 from chatbot.safety.views import clean
 from chatbot.types import Passage
 from knowledge_base.encoder import TextEncoder
@@ -30,6 +31,10 @@ log = logging.getLogger(__name__)
 REMEMBERED: Final = 20_000  # passages whose verdict is kept: some 2 MB
 MAX_PIECES: Final = 64  # of one passage; the chunker makes passages of some ten sentences
 REPORTED: Final = 50
+ORDER_SURE: Final = 0.98
+"""From here on the injection head takes a sentence that speaks of telling or answering for an
+order: 8 of 7,014 honest ones of the sample and of thirty invented help centres, half of them for
+staff."""
 _RULES: Final = (
     (
         "addressed",
@@ -54,7 +59,7 @@ _RULES: Final = (
 
 @dataclass(frozen=True, slots=True)
 class Poisoned:
-    """Why a passage is left out."""
+    """Why a passage is left out, or ``sentence`` of it."""
 
     article: str
     version: str
@@ -63,6 +68,8 @@ class Poisoned:
     words: str
     score: float
     threshold: float
+    sentence: str = ""
+    """'' where the whole passage is left out."""
 
 
 class PassageGuard:
@@ -75,9 +82,9 @@ class PassageGuard:
         self.heads, self.encoder = heads, encoder
         self.threshold = heads.thresholds["passage"]
         self.left_out = 0
-        """How often a passage was kept out of a prompt since the start."""
+        """How often a passage, or a sentence of it, was kept out of a prompt since the start."""
         self._remembered = remembered
-        self._verdicts: OrderedDict[tuple[str, str], Poisoned | None] = OrderedDict()
+        self._verdicts: OrderedDict[tuple[str, str], tuple[Poisoned, ...]] = OrderedDict()
         self._lock = threading.Lock()
 
     def safe(self, passages: Sequence[Passage]) -> list[Passage]:
@@ -85,22 +92,26 @@ class PassageGuard:
         kept = []
         for passage in passages:
             poisoned = self._judge(passage)
-            if poisoned is None:
+            if not poisoned:
                 kept.append(_fenced(passage))
                 continue
             with self._lock:
                 self.left_out += 1
             log.warning(
-                "passage %s of version %s is left out: %s", passage.chunk, passage.version, poisoned
-            )
+                "of passage %s of version %s is left out: %s",
+                passage.chunk, passage.version, "; ".join(map(str, poisoned)),
+            )  # fmt: skip
+            rest = _without(passage, [one.sentence for one in poisoned])
+            if rest is not None:
+                kept.append(_fenced(rest))
         return kept
 
     @property
     def found(self) -> tuple[Poisoned, ...]:
         """The poisoned passages among those judged last, newest first."""
         with self._lock:
-            verdicts = [v for v in reversed(self._verdicts.values()) if v is not None]
-        return tuple(verdicts[:REPORTED])
+            found = [one for verdict in reversed(self._verdicts.values()) for one in verdict]
+        return tuple(found[:REPORTED])
 
     def readiness(self) -> dict[str, Any]:
         """For ``/readyz``: which passages read like instructions, so that staff can mend them."""
@@ -115,7 +126,7 @@ class PassageGuard:
             "passages": [asdict(poisoned) for poisoned in found],
         }
 
-    def _judge(self, passage: Passage) -> Poisoned | None:
+    def _judge(self, passage: Passage) -> tuple[Poisoned, ...]:
         key = (passage.chunk, passage.version)
         with self._lock:
             if key in self._verdicts:
@@ -128,22 +139,37 @@ class PassageGuard:
                 self._verdicts.popitem(last=False)
         return poisoned
 
-    def _read(self, passage: Passage) -> Poisoned | None:
+    def _read(self, passage: Passage) -> tuple[Poisoned, ...]:
         about = (passage.article, passage.version, passage.chunk)
         text = f"{passage.title}\n{passage.heading}\n{passage.text}"
         marker = injection_marker((text, *decoded(text))) or passage_marker(text)
         if marker is not None:
-            return Poisoned(*about, marker.rule, marker.words, 1.0, self.threshold)
-        parts = [part for part in (*_sentences(text), *pieces(text)) if about_a_model(part)]
-        if not parts:
-            return None
-        features = featurize(parts, self.encoder, self.heads.hashed_weight)
-        scores = sigmoid(self.heads.logits("injection", features))[:, 0]
-        worst = int(scores.argmax())
-        if scores[worst] < self.threshold:
-            return None
-        score = float(scores[worst])
-        return Poisoned(*about, "injection.model", parts[worst][:200], score, self.threshold)
+            return (Poisoned(*about, marker.rule, marker.words, 1.0, self.threshold),)
+        sentences = _sentences(text)
+        parts = [part for part in (*sentences, *pieces(text)) if about_a_model(part)]
+        doubtful = [one for one in _sentences(passage.text) if may_be_an_order(one)]
+        scores = self._scores([*parts, *doubtful])
+        sure = max(zip(scores, parts, strict=False), default=(0.0, ""))  # those of parts come first
+        if sure[0] >= self.threshold:
+            rule = "injection.model"
+            return (Poisoned(*about, rule, sure[1][:200], sure[0], self.threshold),)
+        found = {
+            one: Poisoned(*about, "passage.order", one[:200], score, ORDER_SURE, one)
+            for one, score in zip(doubtful, scores[len(parts) :], strict=True)
+            if score >= ORDER_SURE
+        }
+        for one in _sentences(passage.text):
+            order = order_to_a_reader(one)
+            if order is not None:
+                found[one] = Poisoned(*about, *order, 1.0, ORDER_SURE, one)
+        return tuple(found.values())
+
+    def _scores(self, texts: Sequence[str]) -> list[float]:
+        if not texts:
+            return []
+        features = featurize(texts, self.encoder, self.heads.hashed_weight)
+        scores: list[float] = sigmoid(self.heads.logits("injection", features))[:, 0].tolist()
+        return scores
 
 
 def pieces(text: str) -> list[str]:
@@ -163,6 +189,21 @@ def passage_marker(text: str) -> Marker | None:
         if match:
             return Marker(f"passage.{rule}", match[0].strip()[:120])
     return None
+
+
+def _without(passage: Passage, sentences: Sequence[str]) -> Passage | None:
+    """The passage without these sentences; None where nothing is left, or where one cannot be cut
+    out of it ('' stands for the whole)."""
+    text, units = passage.text, passage.units
+    for sentence in sentences:
+        if not sentence or sentence not in text:
+            return None
+        text = text.replace(sentence, "")
+        units = tuple((unit.replace(sentence, "").strip(), score) for unit, score in units)
+    units = tuple((unit, score) for unit, score in units if unit and not order_to_a_reader(unit))
+    if not plain_text(text).strip() or (passage.units and not units):
+        return None
+    return replace(passage, text=text.strip(), units=units)
 
 
 def _fenced(passage: Passage) -> Passage:
