@@ -67,7 +67,7 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
 _TELLING: Final = re.compile(
     r"\b(?:(?:this|the|that) (?:article|page|passage|text|document|section|paragraph|line|sentence|note)|quot\w+"
     r"|answer(?:s|ed|ing)?|repl(?:y|ies|ying)|respon(?:d|se|ses|ding)|reader|hidden|test mode|software|program|machine"
-    r"|override|task|summar\w+|customers?|message|you are|say|tell)\b",
+    r"|override|task|summar\w+|customers?|message|say|tell(?! us\b))\b",
     re.I,
 )
 _LIST_ITEM: Final = re.compile(r"\s*(?:\d{1,2}[.)]|[-*•])\s")

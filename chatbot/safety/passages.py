@@ -23,6 +23,7 @@ from chatbot.safety.injection import Marker, about_a_model, fence, injection_mar
 from chatbot.safety.passage_orders import may_be_an_order, order_to_a_reader
 from chatbot.safety.views import clean
 from chatbot.types import Passage
+from knowledge_base.article import PUBLIC
 from knowledge_base.encoder import TextEncoder
 from knowledge_base.plain import plain_text
 
@@ -33,8 +34,7 @@ MAX_PIECES: Final = 64  # of one passage; the chunker makes passages of some ten
 REPORTED: Final = 50
 ORDER_SURE: Final = 0.98
 """From here on the injection head takes a sentence that speaks of telling or answering for an
-order: 8 of 7,014 honest ones of the sample and of thirty invented help centres, half of them for
-staff."""
+order: two honest ones in 1,779 passages of the sample and of thirty invented help centres."""
 _RULES: Final = (
     (
         "addressed",
@@ -147,7 +147,9 @@ class PassageGuard:
             return (Poisoned(*about, marker.rule, marker.words, 1.0, self.threshold),)
         sentences = _sentences(text)
         parts = [part for part in (*sentences, *pieces(text)) if about_a_model(part)]
-        doubtful = [one for one in _sentences(passage.text) if may_be_an_order(one)]
+        own = _sentences(passage.text)
+        staffs = passage.audience != PUBLIC  # pages for staff do say how to answer
+        doubtful = [one for one in own if may_be_an_order(one) and not staffs]
         scores = self._scores([*parts, *doubtful])
         sure = max(zip(scores, parts, strict=False), default=(0.0, ""))  # those of parts come first
         if sure[0] >= self.threshold:
@@ -158,7 +160,7 @@ class PassageGuard:
             for one, score in zip(doubtful, scores[len(parts) :], strict=True)
             if score >= ORDER_SURE
         }
-        for one in _sentences(passage.text):
+        for one in own:
             order = order_to_a_reader(one)
             if order is not None:
                 found[one] = Poisoned(*about, *order, 1.0, ORDER_SURE, one)
