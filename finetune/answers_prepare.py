@@ -29,6 +29,8 @@ from knowledge_base.encoder import EncoderFiles, TransformerEncoder
 from knowledge_base.readers import read_articles
 from knowledge_base.reranker import DEFAULT, Reranker
 
+ALL = "all"
+"""In place of splits."""
 FEWEST = 5
 """Articles below which none are kept apart."""
 FAQ = Path("dstc9_faq_kb") / "faq_train_val.csv"
@@ -66,8 +68,8 @@ def prepare_answers(
     nothing is trained on, and ``*.report.html`` and ``.json``; returns the report.
 
     ``company``: a folder with articles/, perhaps questions/train.jsonl. The articles that
-    questions/dev.jsonl and test.jsonl rest on are left out; where there are none, the articles
-    are split, and ``*.dev.jsonl`` and ``*.test.jsonl`` ask about those that are not trained on.
+    questions/dev.jsonl and test.jsonl rest on are left out; where no question is labelled, the
+    articles are split, and ``*.dev.jsonl`` and ``*.test.jsonl`` ask about those that are not trained on.
     What an evaluation asks (``held_out``) is left out. ``data_root``: a folder with the public
     FAQ and help sets, None for none. ``augment`` and ``adversary`` are shares of further rows
     (``answers_augment``). Raises SetupError where nothing is left to learn from.
@@ -90,11 +92,11 @@ def prepare_answers(
     rows += [focused_row(row, judge) for row in _given(counts, data_root, seed)]
     asked: dict[str, list[AnswerRow]] = {}
     for part, articles in _article_splits(company, seed).items() if counts.articles else ():
-        count = round(counts.articles * SHARES[part]) if part != "all" else counts.articles
+        count = round(counts.articles * SHARES.get(part, 1.0))
         centre = article_centre(articles, count, seed, language)
-        own_rng = random.Random(seed + 1)
-        asked[part] = centre_rows(centre, encoder, judge, own_rng, name, noise=part == "train")
-    rows += asked.pop("all", asked.pop("train", []))
+        own_rng, learnt = random.Random(seed + 1), part in (ALL, "train")
+        asked[part] = centre_rows(centre, encoder, judge, own_rng, name, noise=learnt)
+    rows += [*asked.pop(ALL, []), *asked.pop("train", [])]
     rows = list(unasked(rows, never, dropped))
     if not rows:
         raise SetupError(
@@ -138,15 +140,16 @@ def _held_articles(company: Path) -> set[str]:
 
 
 def _article_splits(company: Path, seed: int) -> dict[str, list[Article]]:
-    """What customers may read: ``all`` that no evaluation question rests on, or where nobody
-    labelled any, ``train``, ``dev`` and ``test``."""
+    """What customers may read: ALL that no evaluation question rests on, or where nobody has
+    labelled any question, ``train``, ``dev`` and ``test``."""
     if not (company / "articles").is_dir():
         return {}
     found = read_articles(company / "articles", "company").articles
     held = _held_articles(company)
     articles = [a for a in readable_articles(found, date.today()) if a.id not in held]
-    if held or len(articles) < FEWEST:
-        return {"all": articles}
+    labelled = held or (company / "questions" / "train.jsonl").exists()
+    if labelled or len(articles) < FEWEST:
+        return {ALL: articles}
     names = split([(article.id,) for article in articles], seed=seed)
     return {
         part: [a for a, name in zip(articles, names, strict=True) if name == part]
