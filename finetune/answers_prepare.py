@@ -69,10 +69,10 @@ def prepare_answers(
 
     ``company``: a folder with articles/, perhaps questions/train.jsonl. The articles that
     questions/dev.jsonl and test.jsonl rest on are left out; where no question is labelled, the
-    articles are split, and ``*.dev.jsonl`` and ``*.test.jsonl`` ask about those that are not trained on.
-    What an evaluation asks (``held_out``) is left out. ``data_root``: a folder with the public
-    FAQ and help sets, None for none. ``augment`` and ``adversary`` are shares of further rows
-    (``answers_augment``). Raises SetupError where nothing is left to learn from.
+    articles are split, and ``*.dev.jsonl`` and ``*.test.jsonl`` ask about those that are not
+    trained on. What an evaluation asks (``held_out``) is left out. ``data_root``: a folder with
+    the public FAQ and help sets, None for none. ``augment`` and ``adversary`` are shares of
+    further rows (``answers_augment``). Raises SetupError where nothing is left to learn from.
     """
     counts = counts or Counts()
     files = files or EncoderFiles()

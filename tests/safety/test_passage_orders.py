@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from dataclasses import replace
 from pathlib import Path
 
@@ -16,6 +17,7 @@ from knowledge_base.encoder import TransformerEncoder
 from knowledge_base.readers import read_articles
 from knowledge_base.settings import SAMPLE_COMPANY
 
+PLANTED = Path(__file__).parent / "data" / "planted_orders.jsonl"
 HONEST = "You can return any item within 60 days."
 PASSAGE = Passage("returns", "0" * 12, "returns#1", "Returns", "", "", HONEST, 0.9)
 
@@ -74,6 +76,17 @@ def test_a_passage_of_nothing_else_is_left_out(guard: PassageGuard) -> None:
 def test_honest_sentences_of_articles_stay(sentence: str, guard: PassageGuard) -> None:
     passage = planted(sentence, hash(sentence) % 10**6)
     assert guard.safe([passage]) == [passage]
+
+
+def test_most_orders_of_a_set_written_apart_are_found(guard: PassageGuard) -> None:
+    """Its author knew neither rules nor data; the figures stand in decision 0142."""
+    rows = [json.loads(line) for line in PLANTED.read_text().splitlines()]
+    found = {True: 0, False: 0}
+    for number, row in enumerate(rows):
+        kept = guard.safe([planted(row["text"], 2**40 + number)])
+        found[row["poisoned"]] += not kept or row["text"] not in kept[0].text
+    assert found[True] >= 42, "of 80 orders"
+    assert found[False] <= 13, "of 120 honest sentences that look like one"
 
 
 def test_the_sample_articles_speak_to_customers() -> None:
