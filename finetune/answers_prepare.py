@@ -76,12 +76,12 @@ def prepare_answers(
     """
     counts = counts or Counts()
     files = files or EncoderFiles()
-    encoder = TransformerEncoder(files)
-    judge = Reranker.load(reranker, files)
     rng = random.Random(seed)
     dropped = Dropped()
     never = held_out(company, against)
     name, language = _about(company, company_name)
+    encoder = TransformerEncoder(files)
+    judge = Reranker.load(reranker, files)
     rows: list[AnswerRow] = []
     own = company_centre(company)
     if own and counts.company_copies:

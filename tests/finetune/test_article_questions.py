@@ -106,10 +106,10 @@ def parts() -> tuple[TransformerEncoder, Reranker]:
 
 def test_every_answer_is_words_of_the_passage_that_it_cites(parts: Any) -> None:
     articles = read_articles(SAMPLE_COMPANY / "articles", "company").articles
-    shown = readable_articles(articles, date(2026, 11, 1))[:20]
-    rows = centre_rows(article_centre(shown, 60, seed=2), *parts, random.Random(1), "Larkmoor")
+    shown = readable_articles(articles, date(2026, 11, 1))[:6]
+    rows = centre_rows(article_centre(shown, 20, seed=2), *parts, random.Random(1), "Larkmoor")
     answered = [row for row in rows if not row.abstains]
-    assert len(answered) >= 35
+    assert len(answered) >= 10
     for row in answered:
         for line in row.answer.split("\n"):
             for said, number in re.findall(r"(.+?) \[(\d+)\][.!]?", line):
