@@ -80,9 +80,11 @@ def moderate(
     ] = None,
     data_dir: DataDir = None,
 ) -> None:
-    """Safety scores of a text, or one JSON line per input line; what another policy changes."""
+    """Safety scores of a text, or one JSON line per input line, and what policy.toml makes of
+    them; or what another policy would change."""
     from chatbot.safety.comparison import compare_command, lines_of
     from chatbot.safety.moderation import load_moderator, moderate_command
+    from chatbot.safety.policy_rules import read_rules
 
     settings = load_settings(data_dir=data_dir)
     lines = lines_of(text)
@@ -92,7 +94,8 @@ def moderate(
         )
         return
     text = text if lines is None else "-"
-    moderate_command(load_moderator(settings), text, side=side, as_json=as_json, lines=lines)
+    rules = read_rules(settings.company / "policy.toml")
+    moderate_command(load_moderator(settings, rules), text, side=side, as_json=as_json, lines=lines)
 
 
 @keys_app.command("create")

@@ -6,6 +6,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import logging
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
@@ -22,17 +24,22 @@ from chatbot.routing.hours import closed_at
 from chatbot.safety.crisis import looked_at
 from chatbot.safety.gate import Gate
 from chatbot.safety.moderation import Moderation, Moderator
+from chatbot.safety.pii import restore
+from chatbot.safety.rules import danger_in_words
 from chatbot.types import (
     Action,
     Citation,
     HistoryMessage,
+    Language,
     Passage,
     Prediction,
+    Reason,
     Route,
     Screening,
     Sentence,
     SentenceKind,
     Side,
+    Tone,
 )
 from chatbot.workers import Workers
 from knowledge_base import compiled
@@ -51,6 +58,8 @@ if TYPE_CHECKING:
     from chatbot.safety.screen import Screen
     from knowledge_base.curated import CuratedAnswer
     from knowledge_base.warming import Warming
+
+log = logging.getLogger(__name__)
 
 DERIVED = ("url", "units", "leads")
 """What a stored passage holds beyond what makes it."""
@@ -82,14 +91,38 @@ class Desk:
 
     # The stages of a turn
 
+    async def hidden(
+        self, messages: Sequence[HistoryMessage], known: Mapping[str, str]
+    ) -> tuple[tuple[HistoryMessage, ...], dict[str, str]]:
+        """Messages that come from outside as retrieval and prompts may see them, and ``known``
+        with the placeholders of what was hidden."""
+
+        def hide() -> tuple[tuple[HistoryMessage, ...], dict[str, str]]:
+            found, placeholders = [], dict(known)
+            for message in messages:
+                text, used = self.screener.hide(message.text, placeholders)
+                placeholders |= used
+                found.append(replace(message, text=text))
+            return tuple(found), placeholders
+
+        return await self.workers.run(hide, deadline_s=self.stage_deadline_s)
+
     async def understand(
         self, text: str, history: Sequence[HistoryMessage], known: Mapping[str, str]
     ) -> tuple[Screening, Route]:
-        """One pass of the router's model, then screen and declared policy."""
+        """One pass of the router's model, then screen and declared policy. Where a model fails,
+        plain words of danger are still answered as such."""
         spoken = [(message.role, message.text) for message in history]
-        prediction, screening = await self.workers.run(
-            self._read, text, known, spoken, deadline_s=self.stage_deadline_s
-        )
+        try:
+            prediction, screening = await self.workers.run(
+                self._read, text, known, spoken, deadline_s=self.stage_deadline_s
+            )
+        except Exception:
+            danger = await asyncio.to_thread(danger_in_words, text, self.policy.rules.crisis)
+            if danger is None:
+                raise
+            log.exception("a message was not read by the models; its words speak of danger")
+            return _in_danger(text, danger)
         return screening, self._route(screening, prediction, history)
 
     def _read(
@@ -220,16 +253,16 @@ class Desk:
     @staticmethod
     def restore(sentence: Sentence, placeholders: Mapping[str, str]) -> Sentence:
         """The waiting customer's own values in place of their placeholders."""
-        text = sentence.text
-        for placeholder, value in placeholders.items():
-            text = text.replace(placeholder, value)
-        return replace(sentence, text=text)
+        return replace(sentence, text=restore(sentence.text, placeholders))
 
     # For staff
 
     async def moderate(self, text: str, side: Side) -> Moderation:
+        """By the policy in force, as the gate judges."""
+        calibration = self.policy.calibrated(self.moderator.calibration)
+        moderator = Moderator(self.moderator.scorer, calibration)
         return await self.workers.run(
-            self.moderator.moderate, text, side, deadline_s=self.stage_deadline_s
+            moderator.moderate, text, side, deadline_s=self.stage_deadline_s
         )
 
     async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
@@ -316,3 +349,28 @@ class Desk:
             self.warming.stop()
         await self.engine.close()
         self.workers.close()
+
+
+def _in_danger(text: str, reason: Reason) -> tuple[Screening, Route]:
+    """What is known by words alone. Nothing is redacted, so nothing of it may be prompted."""
+    screening = Screening(
+        text=text,
+        redacted="",
+        entities=(),
+        placeholders={},
+        tone=Tone.CALM,
+        scores={},
+        injection=0.0,
+        crisis=True,
+        language=Language(None, 0.0),
+        reasons=(reason,),
+    )
+    route = Route(
+        intent="",
+        confidence=0.0,
+        out_of_scope=False,
+        action=Action.CRISIS,
+        why=reason.detail,
+        urgent=True,
+    )
+    return screening, route

@@ -8,16 +8,25 @@ waiting customer (``conversations``), for an agent (``assist``) or for an API cl
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 
 from chatbot.answering.unclear import rivals
 from chatbot.curated_answer import Curated
 from chatbot.desk import Desk
 from chatbot.drafting import RELATED, Drafting, nothing_found
-from chatbot.safety.released import release_static
+from chatbot.safety.gate import Candidate
+from chatbot.safety.released import Released, release_by_gate, release_static
 from chatbot.steps import HandedOver, Otherwise, Replied, Steps, TurnRequest, Understood
-from chatbot.types import Action, Passage, ReasonCode, Route, Screening
+from chatbot.types import (
+    Action,
+    Passage,
+    ReasonCode,
+    Route,
+    Screening,
+    SentenceKind,
+    Verdict,
+)
 from knowledge_base.curated import CuratedAnswer
 from knowledge_base.query import leans_on_the_turn_before, search_queries
 
@@ -67,16 +76,25 @@ async def run_turn(request: TurnRequest, desk: Desk) -> Steps:
     alone = await desk.found_alone(queries, PASSAGES, request.audiences, locale=request.locale)
     answer = Drafting(request, desk, screening, route, passages, queries[0], otherwise, alone)
     may_ask_back = route.action is Action.ANSWER and not otherwise and not request.always_compose
-    if may_ask_back and answer.is_ours:
-        meant = rivals(screening.redacted, request.history, passages)
-        if meant:
-            labels = {"first": f"“{meant[0]}”", "second": f"“{meant[1]}”"}
-            text = release_static("clarify_between", desk.company.texts, labels)
-            yield Replied(text, passages[:RELATED])
-            return
+    may_ask_back = may_ask_back and answer.is_ours
+    meant = rivals(screening.redacted, request.history, passages) if may_ask_back else ()
+    asked = await _asked_back(meant, desk)
+    if asked is not None:
+        yield Replied(asked, passages[:RELATED])
+    else:
+        async for step in answer.run():
+            yield step
 
-    async for step in answer.run():
-        yield step
+
+async def _asked_back(meant: Sequence[str], desk: Desk) -> Released | None:
+    """The question which of two articles is meant; None where none is asked, or where the gate
+    objects to a title, which comes from the articles and was approved by nobody."""
+    if not meant:
+        return None
+    labels = {"first": f"“{meant[0]}”", "second": f"“{meant[1]}”"}
+    text = release_static("clarify_between", desk.company.texts, labels).text
+    decision = await desk.gate.decide(Candidate(text, kind=SentenceKind.QUESTION))
+    return release_by_gate(text, decision) if decision.verdict is Verdict.RELEASE else None
 
 
 def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Otherwise | None:
@@ -86,7 +104,7 @@ def _fixed_reply(route: Route, screening: Screening, desk: Desk) -> Otherwise | 
         return HandedOver(release_static("crisis", texts), urgent=True, why=route.why)
     if route.action is Action.HANDOVER:
         return _handed_over(route, texts)
-    if any(reason.code is ReasonCode.INJECTION for reason in screening.reasons):
+    if _refused(screening):
         return Replied(release_static("refuse", texts))
     if route.action is Action.TEMPLATE:
         return Replied(release_static(route.template or "greeting_reply", texts))
@@ -115,7 +133,7 @@ async def _foreseen(
 def _staff_first(route: Route, screening: Screening) -> bool:
     """Whether what staff wrote for a question goes before the fixed reply to its kind: not before
     a person, nor before what the policy declares to be refused."""
-    if screening.crisis or any(r.code is ReasonCode.INJECTION for r in screening.reasons):
+    if screening.crisis or _refused(screening):
         return False
     fixed = route.action in (Action.TEMPLATE, Action.ASK_SLOT, Action.CLARIFY)
     return fixed or _articles_first(route, screening)
@@ -126,11 +144,17 @@ def _articles_first(route: Route, screening: Screening) -> bool:
     nobody's matter here ("jaket leeking" does, and is in the articles), and small talk or a
     question back that the router was not sure of. What the policy declares to be refused, and what
     attacks, stays refused."""
-    if screening.crisis or any(r.code is ReasonCode.INJECTION for r in screening.reasons):
+    if screening.crisis or _refused(screening):
         return False
     if route.action is Action.REFUSE:
         return route.out_of_scope
     return not route.sure and route.action in (Action.TEMPLATE, Action.ASK_SLOT)
+
+
+def _refused(screening: Screening) -> bool:
+    """Whether the message attacks the bot, or the policy wants its kind to be refused."""
+    refused = (ReasonCode.INJECTION, ReasonCode.TOXIC_REPLACED)
+    return any(reason.code in refused for reason in screening.reasons)
 
 
 def _handed_over(route: Route, texts: Mapping[str, str]) -> HandedOver:

@@ -66,6 +66,7 @@ class ReasonCode(StrEnum):
     BESIDE_THE_POINT = "beside_the_point"
     NOTHING_RETRIEVED = "nothing_retrieved"
     TOXIC = "toxic"
+    TOXIC_REPLACED = "toxic_replaced"
     FORBIDDEN_PROMISE = "forbidden_promise"
     PII_LEAK = "pii_leak"
     PROMPT_LEAK = "prompt_leak"
@@ -282,3 +283,5 @@ class Decision:
     scores: Mapping[str, float] = field(default_factory=dict)
     supported_by: tuple[int, ...] = ()
     """Passage numbers whose support was confirmed; citations are cut down to these."""
+    text: str | None = None
+    """What was judged, word for word: by this decision nothing else can be released."""

@@ -41,6 +41,10 @@ class Watched(Generic[T]):
                 except SetupError as error:
                     self._problem = f"{error.detail} (what was in force before still is)"
                     log.error("%s is not changed: %s", self._path.name, error.detail)
+                except Exception as error:  # a fault of the reader must not stop the turns
+                    what = f"it cannot be read ({type(error).__name__}: {error})"
+                    self._problem = f"{self._path}: {what} (what was in force before still is)"
+                    log.exception("%s is not changed", self._path.name)
             return self._content
 
     @property

@@ -60,11 +60,13 @@ class ClassifyBody(Body):
 @router.post("/assist/suggestions")
 async def suggestions(body: SuggestBody, _staff: Agent, ctx: Ctx) -> dict[str, Any]:
     transcript = [HistoryMessage(message.role, message.text) for message in body.transcript]
+    known: dict[str, str] = {}
     if body.conversation_id is not None:
-        transcript = await ctx.staff.transcript(body.conversation_id) + transcript
+        said, known = await ctx.staff.transcript(body.conversation_id)
+        transcript = said + transcript
     if not transcript:
         raise BadInput("send a `transcript` or a `conversation_id` with messages")
-    return await suggest(ctx.desk, transcript[-MAX_TRANSCRIPT:])
+    return await suggest(ctx.desk, transcript[-MAX_TRANSCRIPT:], known)
 
 
 @router.post("/moderations")

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from chatbot.conversations.records import sentences_json
 from chatbot.desk import Desk
 from chatbot.errors import BadInput
+from chatbot.safety.pii import restore
 from chatbot.safety.released import KEPT, Draft
 from chatbot.steps import (
     Answered,
@@ -35,17 +37,25 @@ NEXT_STEPS: dict[Action, str] = {
 }
 
 
-async def suggest(desk: Desk, transcript: list[HistoryMessage]) -> dict[str, Any]:
-    """Drafts with citations, confidence and verdict for the transcript's last customer words."""
+async def suggest(
+    desk: Desk, transcript: list[HistoryMessage], known: Mapping[str, str] | None = None
+) -> dict[str, Any]:
+    """Drafts with citations, confidence and verdict for the transcript's last customer words.
+
+    ``known`` are the values of placeholders that stand in the transcript; the agent reads drafts
+    and summary with them, retrieval and prompt see none.
+    """
     last = max(
         (index for index, message in enumerate(transcript) if message.role == "customer"),
         default=None,
     )
     if last is None:
         raise BadInput("the transcript has no message with role 'customer' to answer")
+    history, placeholders = await desk.hidden(transcript[max(0, last - 6) : last], known or {})
     request = TurnRequest(
-        question=transcript[last].text,
-        history=tuple(transcript[max(0, last - 6) : last]),
+        question=restore(transcript[last].text, known or {}),
+        history=history,
+        placeholders=placeholders,
         audiences=STAFF_AUDIENCES,
         always_compose=True,
     )
@@ -86,7 +96,9 @@ async def suggest(desk: Desk, transcript: list[HistoryMessage]) -> dict[str, Any
             }
             for p in passages
         ],
-        "summary": _summary(transcript),
+        "summary": _summary(
+            [restore(m.text, known or {}) for m in transcript if m.role == "customer"]
+        ),
         "next_step": NEXT_STEPS[route.action],
         "fixed_reply": reply,
         "route": route.as_json(),
@@ -113,9 +125,9 @@ def _draft_json(draft: Draft, passages: tuple[Passage, ...], confidence: float) 
     }
 
 
-def _summary(transcript: list[HistoryMessage]) -> str:
+def _summary(words: list[str]) -> str:
     """The customer's first and last words: extractive, so that nothing is invented."""
-    asked = [message.text.strip() for message in transcript if message.role == "customer"]
+    asked = [text.strip() for text in words]
     first, last = asked[0], asked[-1]
     head = first if len(first) <= 160 else first[:157] + "…"
     if len(asked) == 1:

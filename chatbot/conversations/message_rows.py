@@ -8,6 +8,7 @@ from typing import Any, Literal
 from sqlalchemy import select
 
 from chatbot.conversations.rows import Rows
+from chatbot.safety.pii import hide
 from chatbot.storage.ids import new_id
 from chatbot.storage.tables import Conversation, Message, Turn
 from chatbot.types import HistoryMessage
@@ -115,10 +116,7 @@ class MessageRows(Rows):
 
     def redacted(self, message: Message, placeholders: Mapping[str, str]) -> str:
         """The text with known values replaced: what prompts, summaries and exports read."""
-        text = self.text(message)
-        for placeholder, value in placeholders.items():
-            text = text.replace(value, placeholder)
-        return text
+        return hide(self.text(message), placeholders)
 
     async def spoken(
         self, conversation: Conversation, asked_from: int | None = None

@@ -8,18 +8,14 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import logging
-from collections.abc import AsyncGenerator
-from dataclasses import replace
 
 from chatbot.conversations.hub import TURNS, wait
 from chatbot.conversations.ledger import ClaimedTurn, TurnLedger, TurnLost
 from chatbot.conversations.office import Office
 from chatbot.desk import Desk
 from chatbot.errors import Unavailable
-from chatbot.safety.released import Draft
-from chatbot.steps import Held, Step, TurnRequest, Understood
-from chatbot.turn import run_turn
-from chatbot.types import Action, Reason, ReasonCode, Route
+from chatbot.steps import Steps
+from chatbot.supervised import broken_turn, supervised_turn
 
 log = logging.getLogger(__name__)
 
@@ -91,46 +87,22 @@ class TurnRunner:
             await asyncio.gather(heartbeat, return_exceptions=True)
             await steps.aclose()
 
-    async def _steps(self, claimed: ClaimedTurn) -> AsyncGenerator[Step, None]:
-        """The turn's steps; whatever breaks in it becomes a hold (invariant 2)."""
+    async def _steps(self, claimed: ClaimedTurn) -> Steps:
         if claimed.attempts > MAX_ATTEMPTS:
-            yield broken_turn(claimed.request, f"was interrupted {MAX_ATTEMPTS} times")
+            yield broken_turn(f"was interrupted {MAX_ATTEMPTS} times")
             return
-        request = claimed.request
-        turn = run_turn(request, self.desk)
-        route: Route | None = None
-        wanted: tuple[Reason, ...] = ()  # why the lead wants this answer to be read first
-        deadline = asyncio.get_running_loop().time() + self.office.settings.turn_deadline_s
+        steps = supervised_turn(
+            claimed.request,
+            self.desk,
+            wanted=self.office.rules.reasons,
+            deadline_s=self.office.settings.turn_deadline_s,
+            name=claimed.turn_id,
+        )
         try:
-            while True:
-                async with asyncio.timeout_at(deadline):
-                    step = await anext(turn, None)
-                if step is None:
-                    return
-                if isinstance(step, Understood) and route is None:
-                    route = step.route
-                    wanted = () if request.released else self._wanted(route)
-                    if wanted:
-                        # Begun anew so that nothing streams; the message is read twice.
-                        await turn.aclose()
-                        turn = run_turn(replace(request, sampled=True), self.desk)
-                elif isinstance(step, Understood):
-                    continue
-                if isinstance(step, Held) and wanted:
-                    step = replace(step, reasons=(*wanted, *_but(step.reasons, request.sampled)))
+            async for step in steps:
                 yield step
-        except TimeoutError:
-            log.error("turn %s passed its deadline", claimed.turn_id)
-            yield broken_turn(claimed.request, "took too long", route)
-        except Exception as error:
-            log.exception("turn %s broke", claimed.turn_id)
-            yield broken_turn(claimed.request, f"broke ({type(error).__name__})", route)
         finally:
-            await turn.aclose()
-
-    def _wanted(self, route: Route) -> tuple[Reason, ...]:
-        composed = route.action in (Action.ANSWER, Action.ALWAYS_REVIEW)
-        return self.office.rules.reasons(route) if composed else ()
+            await steps.aclose()
 
     async def _renew(self, claimed: ClaimedTurn) -> None:
         """Ends with the task that runs the turn, or when the lease is lost."""
@@ -138,17 +110,3 @@ class TurnRunner:
             await asyncio.sleep(self.office.settings.turn_lease_s / 3)
             with contextlib.suppress(Unavailable):
                 await self.ledger.renew(claimed)
-
-
-def _but(reasons: tuple[Reason, ...], sampled: bool) -> list[Reason]:
-    """Without the reason by which the turn was only made to hold."""
-    return [r for r in reasons if sampled or r.code is not ReasonCode.SAMPLED]
-
-
-def broken_turn(request: TurnRequest, what: str, route: Route | None = None) -> Held:
-    """A held item without a draft: a person answers in the bot's place."""
-    reason = Reason(ReasonCode.ENGINE_FAILED, f"The turn {what}; please answer yourself.")
-    route = route or Route(
-        intent="", confidence=0.0, out_of_scope=False, action=Action.ALWAYS_REVIEW, why=what
-    )
-    return Held(route, (reason,), Draft(), 0, ())

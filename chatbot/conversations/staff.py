@@ -88,13 +88,14 @@ class StaffService:
                 "open_item": item.id if item else None,
             }
 
-    async def transcript(self, conversation_id: str) -> list[HistoryMessage]:
-        """What was said, oldest first, without notices and redacted: what assist reads."""
+    async def transcript(self, conversation_id: str) -> tuple[list[HistoryMessage], dict[str, str]]:
+        """What was said, oldest first, without notices and redacted, and the values of its
+        placeholders: what assist reads."""
         async with self.office.read() as rows:
             conversation = await rows.find(conversation_id)
             if conversation is None:
                 raise NotFound(f"there is no conversation {conversation_id!r}")
-            return await rows.spoken(conversation)
+            return await rows.spoken(conversation), dict(rows.placeholders(conversation))
 
     async def take_over(self, conversation_id: str, staff: Staff, name: str | None) -> None:
         """The bot falls silent in this transaction: nothing it writes later can be sent."""

@@ -17,14 +17,14 @@ from fastapi.responses import StreamingResponse
 from pydantic import BaseModel, Field
 
 from chatbot.conversations.endpoints import STREAM_HEADERS
-from chatbot.desk import Desk
+from chatbot.conversations.ledger import HISTORY_MESSAGES
 from chatbot.errors import BadInput
 from chatbot.safety.released import Released, release_static
 from chatbot.steps import Answered, HandedOver, Held, Replied, SentenceReleased, TurnRequest
 from chatbot.storage.ids import new_id
-from chatbot.turn import run_turn
+from chatbot.supervised import supervised_turn
 from chatbot.types import HistoryMessage
-from chatbot.web.context import Agent, Ctx
+from chatbot.web.context import Agent, Context, Ctx
 
 router = APIRouter(prefix="/v1", tags=["openai"])
 
@@ -76,8 +76,17 @@ async def models(_staff: Agent, ctx: Ctx) -> dict[str, Any]:
 async def completions(
     body: CompletionBody, _staff: Agent, ctx: Ctx
 ) -> StreamingResponse | dict[str, Any]:
-    request = _request(body, ctx.office.settings.max_message_chars)
-    reply = _Reply(ctx.desk, request)
+    question, history = _spoken(body, ctx.office.settings.max_message_chars)
+    redacted, placeholders = await ctx.desk.hidden(history, {})
+    rules = ctx.office.rules
+    request = TurnRequest(
+        question=question,
+        history=redacted,
+        placeholders=placeholders,
+        # Nobody reads these answers: a sample of them would only be lost, but not everything.
+        sampled=max(rules.share, ctx.desk.sample_rate) >= 1,
+    )
+    reply = _Reply(ctx, request)
     if body.stream:
         return StreamingResponse(
             reply.stream(), media_type="text/event-stream", headers=STREAM_HEADERS
@@ -85,8 +94,9 @@ async def completions(
     return await reply.whole()
 
 
-def _request(body: CompletionBody, limit: int) -> TurnRequest:
-    """System and developer messages are not followed: the company's own policy is the system."""
+def _spoken(body: CompletionBody, limit: int) -> tuple[str, list[HistoryMessage]]:
+    """The question and what was said before it. System and developer messages are not followed:
+    the company's own policy is the system."""
     spoken = [m for m in body.messages if m.role in ("user", "assistant")]
     if not spoken or spoken[-1].role != "user" or not spoken[-1].text.strip():
         raise BadInput("the last message must be a non-empty one with role 'user'")
@@ -95,14 +105,15 @@ def _request(body: CompletionBody, limit: int) -> TurnRequest:
             f"the last message has {len(spoken[-1].text):,} characters; at most {limit:,}"
         )
     history = [
-        HistoryMessage("customer" if m.role == "user" else "bot", m.text) for m in spoken[:-1]
+        HistoryMessage("customer" if m.role == "user" else "bot", m.text[:limit])
+        for m in spoken[:-1]
     ]
-    return TurnRequest(question=spoken[-1].text.strip(), history=tuple(history[-6:]))
+    return spoken[-1].text.strip(), history[-HISTORY_MESSAGES:]
 
 
 class _Reply:
-    def __init__(self, desk: Desk, request: TurnRequest) -> None:
-        self.desk, self.request = desk, request
+    def __init__(self, ctx: Context, request: TurnRequest) -> None:
+        self.ctx, self.request = ctx, request
         self.id, self.created = new_id("chatcmpl"), int(time.time())
         self.finish_reason = "stop"
         self.citations: list[dict[str, Any]] = []
@@ -110,7 +121,15 @@ class _Reply:
     async def _pieces(self) -> AsyncIterator[str]:
         """Only ``Released`` text, with the white space between sentences."""
         empty = True
-        async for step in run_turn(self.request, self.desk):
+        office = self.ctx.office
+        steps = supervised_turn(
+            self.request,
+            self.ctx.desk,
+            wanted=office.rules.reasons,
+            deadline_s=office.settings.turn_deadline_s,
+            name=self.id,
+        )
+        async for step in steps:
             released: Released | None = None
             separator = "" if empty else "\n"
             match step:
@@ -120,7 +139,7 @@ class _Reply:
                 case Replied() | HandedOver():
                     released = step.released
                 case Held():
-                    released = release_static("held_notice", self.desk.company.texts)
+                    released = release_static("held_notice", office.company.texts)
                     self.finish_reason = "content_filter"
                 case Answered():
                     pass

@@ -9,6 +9,7 @@ from datetime import date
 from pathlib import Path
 from typing import Self
 
+from chatbot.company_regex import PatternTooSlow
 from chatbot.routing.entity_file import CompanyPattern, read_patterns
 from chatbot.routing.values import Values
 from chatbot.types import Entity
@@ -39,13 +40,16 @@ class CompanyEntities:
         return self._file.problem
 
     def find(self, text: str) -> list[Entity]:
-        """Spans of the company's patterns, in order; where two overlap the longer one."""
+        """Spans of the company's patterns, in order; where two overlap the longer one. A pattern
+        that takes too long is left out, unless what it finds is personal: then PatternTooSlow."""
         found = []
         for pattern in self._file.current:
             try:
                 spans = pattern.finds(text[:MAX_READ])
-            except TimeoutError:
+            except PatternTooSlow:
                 self.timeouts += 1
+                if pattern.personal:
+                    raise  # what it would have hidden must neither be prompted nor leave
                 log.warning("the pattern of entity %s took too long; left out", pattern.label)
                 continue
             for start, end in spans:

@@ -9,7 +9,7 @@ from chatbot.routing.artifact import Bands
 from chatbot.routing.evidence import Evidence, Turn
 from chatbot.routing.outcome import Outcome
 from chatbot.routing.policy_file import DeclaredRoute, Routes
-from chatbot.types import Action, Route
+from chatbot.types import Action, ReasonCode, Route
 
 SLOT_REPLY_WORDS = 4  # "it's LM-1234567, sorry": a reply to our question, not a new one
 CAUTION = 0.25  # a second intent this likely that must be reviewed makes the message reviewed
@@ -47,6 +47,7 @@ class Decision:
             self._crisis,
             self._language,
             self._asked_for_a_person,
+            self._objected,
             self._tone,
             self._failed_before,
             self._slot_reply,
@@ -83,6 +84,15 @@ class Decision:
         chance = dict(self.prediction.intents).get(HUMAN_REQUEST, 0.0)
         if chance >= HUMAN_REQUEST_FROM and self.prediction.intent == HUMAN_REQUEST:
             return self.outcome.handover(f"{HUMAN_REQUEST} with confidence {chance:.2f}")
+        return None
+
+    def _objected(self) -> Route | None:
+        """What policy.toml makes of a toxicity category on the customer's side."""
+        for reason in self.turn.screening.reasons:
+            if reason.code in (ReasonCode.THREAT, ReasonCode.TOXIC):
+                return self.outcome.handover(reason.detail, urgent=reason.code is ReasonCode.THREAT)
+            if reason.code is ReasonCode.TOXIC_REPLACED:
+                return self.outcome.make(Action.REFUSE, reason.detail)
         return None
 
     def _tone(self) -> Route | None:

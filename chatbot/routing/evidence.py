@@ -6,6 +6,7 @@ import re
 from collections.abc import Collection, Iterable, Sequence
 from dataclasses import dataclass
 
+from chatbot.company_regex import compiled
 from chatbot.routing.hours import Closed
 from chatbot.routing.policy_tables import RoutesFile, SlotTable
 from chatbot.types import HistoryMessage, Prediction, Screening
@@ -117,4 +118,4 @@ def _known(slot: SlotTable, labels: Iterable[str]) -> bool:
 
 
 def _any(patterns: Sequence[str], text: str) -> bool:
-    return any(re.search(pattern, text) for pattern in patterns)
+    return any(compiled(pattern).search(text) for pattern in patterns)

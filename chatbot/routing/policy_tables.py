@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-import re
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field, field_validator, model_validator
 
+from chatbot.company_regex import compiled
 from chatbot.types import Action, Tone
 
 DECLARABLE = (
@@ -43,10 +43,7 @@ class GeneralTable(BaseModel):
     @classmethod
     def _compile(cls, value: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in value:
-            try:
-                re.compile(pattern)
-            except re.error as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
+            compiled(pattern).probe()
         return value
 
 

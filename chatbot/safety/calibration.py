@@ -30,6 +30,8 @@ class Calibration:
     model: str = "default"
     trade_off: Mapping[str, Any] = field(default_factory=dict)
     """What each threshold buys and costs on the dev split, for the model card and reviewers."""
+    replaced: Mapping[Side, frozenset[str]] = field(default_factory=dict)
+    """Categories whose text gives way to another, by policy, instead of waiting for a person."""
 
     def threshold(self, side: Side, category: str) -> float | None:
         return self.thresholds[side].get(category)

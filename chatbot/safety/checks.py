@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from typing import Final
 
@@ -13,6 +14,10 @@ from chatbot.safety.pii import load_recognisers
 from chatbot.safety.policy import Policy
 from chatbot.safety.rules import length_reasons, link_reasons, promise_reasons
 from chatbot.types import Entity, Reason, Side
+
+
+_NUMBER_ENDS: Final = re.compile(r"\d\s?\Z")
+_CUT_CHARS: Final = 40  # no number that a recogniser knows is longer
 
 
 class ToxicityCheck:
@@ -62,18 +67,25 @@ class LeakCheck:
         load_recognisers()
 
     def run(self, candidate: Candidate) -> CheckResult:
-        reasons = leak_reasons(
-            candidate.text,
+        reasons = self._personal(candidate.text, candidate)
+        if not reasons and _NUMBER_ENDS.search(candidate.before) and candidate.text[:1].isdigit():
+            # A number that was cut in two, by a line break: the beginning has left already.
+            cut = f"{candidate.before[-_CUT_CHARS:]} {candidate.text[:_CUT_CHARS]}"
+            reasons = self._personal(cut, candidate)
+        if not candidate.by_person:
+            # With what precedes it: a quotation of the prompt may be cut into short sentences.
+            reasons += prompt_leak_reasons(candidate.in_context, self.instructions, self.canary)
+        return CheckResult(reasons)
+
+    def _personal(self, text: str, candidate: Candidate) -> tuple[Reason, ...]:
+        return leak_reasons(
+            text,
             candidate.own_values,
             candidate.passages,
             order_ids=self.policy.order_ids if self.policy else (),
             public_texts=self.public_texts,
             companys=self.companys,
         )
-        if not candidate.by_person:
-            # With what precedes it: a quotation of the prompt may be cut into short sentences.
-            reasons += prompt_leak_reasons(candidate.in_context, self.instructions, self.canary)
-        return CheckResult(reasons)
 
 
 class RulesCheck:

@@ -123,7 +123,7 @@ class Gate:
         for result in results:
             scores.update(result.scores)
         supported = tuple(sorted({n for result in results for n in result.supported_by}))
-        return Decision(verdict_of(reasons), reasons, scores, supported)
+        return Decision(verdict_of(reasons), reasons, scores, supported, candidate.text)
 
     async def _run(self, check: Check, candidate: Candidate) -> CheckResult:
         breaker = self.breakers[check.name]

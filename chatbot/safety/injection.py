@@ -16,7 +16,7 @@ from typing import Final
 
 from chatbot.safety.canary import holds_canary
 from chatbot.safety.encoded import decoded
-from chatbot.safety.views import clean
+from chatbot.safety.views import clean, scoring_views
 from chatbot.types import Reason, ReasonCode
 
 _FLAGS: Final = re.I | re.M
@@ -170,7 +170,8 @@ def prompt_leak_reasons(text: str, instructions: str, canary: str = "") -> tuple
     if len(secret) < SHINGLE:
         return ()
     shingles = {tuple(secret[i : i + SHINGLE]) for i in range(len(secret) - SHINGLE + 1)}
-    for words in (_words(text), _words(text[::-1])):
+    for reading in dict.fromkeys((*scoring_views(text), text[::-1])):
+        words = _words(reading)
         for i in range(len(words) - SHINGLE + 1):
             if tuple(words[i : i + SHINGLE]) in shingles:
                 quoted = " ".join(words[i : i + SHINGLE])

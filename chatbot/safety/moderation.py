@@ -16,9 +16,11 @@ from chatbot.errors import BadInput
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.toxicity import MAX_CHARS, ScoreUnreadable, ToxicityScorer
 from chatbot.safety.toxicity_choice import load_scorer
+from chatbot.safety.verdicts import verdict_of
 from chatbot.types import Reason, ReasonCode, Side, Verdict
 
 if TYPE_CHECKING:
+    from chatbot.safety.policy_rules import PolicyRules
     from chatbot.settings import Settings
 
 LINES_AT_ONCE = 64  # a page of lines per forward pass keeps memory flat and output prompt
@@ -26,7 +28,7 @@ LINES_AT_ONCE = 64  # a page of lines per forward pass keeps memory flat and out
 
 @dataclass(frozen=True, slots=True)
 class Moderation:
-    """``flagged`` is true exactly when ``verdict`` is hold; then there is a reason."""
+    """``flagged`` is true exactly when ``verdict`` is hold or replace; then there is a reason."""
 
     flagged: bool
     verdict: Verdict
@@ -100,6 +102,8 @@ class Moderator:
             threshold = self.calibration.threshold(side, category)
             if threshold is not None and score >= threshold:
                 code = ReasonCode.THREAT if category == "threat" else ReasonCode.TOXIC
+                if category in self.calibration.replaced.get(side, ()):
+                    code = ReasonCode.TOXIC_REPLACED
                 reasons.append(
                     Reason(
                         code=code,
@@ -111,13 +115,15 @@ class Moderator:
                     )
                 )
         reasons.sort(key=lambda reason: -(reason.score or 0) / (reason.threshold or 1))
-        verdict = Verdict.HOLD if reasons else Verdict.RELEASE
-        return Moderation(bool(reasons), verdict, dict(scores), tuple(reasons))
+        return Moderation(bool(reasons), verdict_of(reasons), dict(scores), tuple(reasons))
 
 
-def load_moderator(settings: Settings) -> Moderator:
-    """The moderator that the settings ask for. Raises SetupError naming what is wrong."""
+def load_moderator(settings: Settings, rules: PolicyRules | None = None) -> Moderator:
+    """The moderator that the settings ask for, with a policy's thresholds where ``rules`` are
+    given. Raises SetupError naming what is wrong."""
     calibration = Calibration.load()
+    if rules is not None:
+        calibration = rules.calibrated(calibration)
     return Moderator(load_scorer(settings), calibration)
 
 

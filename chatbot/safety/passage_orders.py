@@ -22,7 +22,7 @@ _ANSWER: Final = r"(?:answer|quot|cit|summari[sz]|repl(?:y|ies)|respond|respons|
 _WRITE: Final = r"(?:compil|draft|generat|writ|produc|creat|formulat|compos)\w*"
 _CALLED: Final = (
     r"(?:(?:attention|note|notice|dear|hey|hello|listen|important|warning|message|translation|instructions?|info"
-    r"|reminder|update|hint|order|command|comment|remark)\b[\s,:]*(?:to|for)?\s*)?"
+    r"|reminder|update|hint|order|command|comment|remark)\b[\s,:]{0,6}(?:to|for)?\s{0,4})?"
 )
 _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
     (name, re.compile(pattern, re.I | re.M))
@@ -47,14 +47,14 @@ _RULES: Final[tuple[tuple[str, re.Pattern[str]], ...]] = tuple(
             rf"\b(?:reader|whoever reads this|who(?:ever)? is reading)\b[^.!?\n]{{0,20}}\bis (?:an? |the )?(?:\w+ )?{_BOT}\b|\b(?:machine|automated|ai|llm|bot|robot) readers?\b"
             r"|\b(?:any|every|all|the) (?:software|programs?|systems?|models?|machines?|agents?|tools?|algorithms?|engines?)(?: that| which| who)? (?:reads?|reading|process(?:es|ing)|pars(?:es|ing)|summari[sz]\w+|quot\w+|index\w+|answer\w*)\b",
         ),
-        ("bot_called", rf"(?:^|[.!?:\n(\[<*-])\s*{_CALLED}(?:the |all |any |every |you )?{_BOT}\s*(?:only)?\s*[,:;!]"),
+        ("bot_called", rf"(?:^|[.!?:\n(\[<*-])\s{{0,4}}{_CALLED}(?:the |all |any |every |you )?{_BOT}\s{{0,4}}(?:only)?\s{{0,4}}[,:;!]"),
         (
             "only_answer",
             r"\b(?:only|one|single|sole) (?:correct|right|valid|acceptable|permitted|allowed|possible|true) (?:answer|reply|response|output)\b|\b(?:answer|reply|respond)(?:ing)? system\b",
         ),
         (
             "not_for_customers",
-            r"\b(?:hidden|secret|invisible|concealed) (?:note|instruction|message|comment|remark|order|command)s?\b\s*[:(]"
+            r"\b(?:hidden|secret|invisible|concealed) (?:note|instruction|message|comment|remark|order|command)s?\b\s{0,4}[:(]"
             r"|\b(?:do not|don't|never) (?:show|mention|reveal|display|repeat|quote|print) this (?:\w+ )?(?:line|sentence|note|paragraph|passage|instruction|remark|comment)\b",
         ),
         ("new_task", r"\byour (?:new|real|true|actual|only|next) (?:task|job|role|goal|objective|instruction|mission)s? (?:is|are)\b"),

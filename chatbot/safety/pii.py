@@ -8,9 +8,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping, Sequence
-from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
+from chatbot.company_regex import compiled
 from chatbot.safety.entities import PII, canonical, merge_entities, parted, resolve
 from chatbot.safety.pii_emails import find_emails
 from chatbot.safety.pii_low_names import find_names_by_place
@@ -34,6 +34,7 @@ __all__ = [
     "PII",
     "find_entities",
     "find_known",
+    "hide",
     "load_recognisers",
     "merge_entities",
     "redact",
@@ -42,6 +43,7 @@ __all__ = [
 
 CUT: Final = " [the rest was too long to read]"
 _KNOWN_FROM: Final = 3  # letters and digits; a shorter value stands in other words by chance
+_ALONE_BELOW: Final = 6  # letters and digits of a value that may be a part of another word
 _PLACEHOLDER: Final = re.compile(r"<([A-Z][A-Z_]{1,30})_(\d{1,6})>")
 
 
@@ -52,7 +54,7 @@ def find_entities(
 
     ``order_ids`` are the company's own patterns (``policy.toml``). ``tagger`` finds what only its
     surroundings give away; without it only patterns look. Nothing beyond the first MAX_READ
-    characters is found.
+    characters is found. Raises PatternTooSlow where one of the company's patterns is given up.
     """
     seen = readable(text)
     plain = seen.text
@@ -69,7 +71,7 @@ def find_entities(
     ]
     if any(c.isdigit() for c in plain):
         found += [
-            *find_orders(plain, _compiled(tuple(order_ids))),
+            *find_orders(plain, [compiled(one, ignore_case=True) for one in order_ids]),
             *find_invoices(plain),
             *find_ibans(plain),
             *find_cards(plain),
@@ -130,6 +132,21 @@ def find_known(text: str, known: Mapping[str, str]) -> list[Entity]:
     return found
 
 
+def hide(text: str, placeholders: Mapping[str, str]) -> str:
+    """The values of a conversation's placeholders replaced by them, the longest first. A name or a
+    short value is replaced where it stands alone: "Al" is no part of "also"."""
+    by_value = {value: name for name, value in placeholders.items() if value.strip()}
+    if not by_value:
+        return text
+    longest = sorted(by_value, key=len, reverse=True)
+    return re.sub("|".join(map(_standing, longest)), lambda match: by_value[match[0]], text)
+
+
+def _standing(value: str) -> str:
+    alone = len(canonical(value)) < _ALONE_BELOW or value.isalpha()
+    return rf"(?<!\w){re.escape(value)}(?!\w)" if alone else re.escape(value)
+
+
 def restore(text: str, placeholders: Mapping[str, str]) -> str:
     """Placeholders as their values again; one that is not in the map stays as it is."""
     return _PLACEHOLDER.sub(lambda match: placeholders.get(match[0], match[0]), text)
@@ -138,11 +155,6 @@ def restore(text: str, placeholders: Mapping[str, str]) -> str:
 def unresolved(text: str) -> list[str]:
     """Placeholders in the text, which stand for nothing once ``restore`` has been called."""
     return [match[0] for match in _PLACEHOLDER.finditer(text)]
-
-
-@lru_cache(maxsize=16)
-def _compiled(patterns: tuple[str, ...]) -> tuple[re.Pattern[str], ...]:
-    return tuple(re.compile(pattern, re.I) for pattern in patterns)
 
 
 def _as_sent(entity: Entity, start: int, end: int, text: str) -> Entity:

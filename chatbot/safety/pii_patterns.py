@@ -10,6 +10,7 @@ import re
 from collections.abc import Iterator, Sequence
 from typing import Final
 
+from chatbot.company_regex import CompanyRegex
 from chatbot.types import Entity
 
 _URL: Final = re.compile(
@@ -64,13 +65,15 @@ def find_urls(text: str) -> Iterator[Entity]:
         yield Entity("url", match.start(), match.start() + len(shown), shown, shown)
 
 
-def find_orders(text: str, company: Sequence[re.Pattern[str]] = ()) -> Iterator[Entity]:
+def find_orders(text: str, company: Sequence[CompanyRegex] = ()) -> Iterator[Entity]:
     """Order ids by the company's own patterns, and what a text calls an order's number."""
-    for pattern in company:
-        for match in pattern.finditer(text):
-            if match[0]:
-                value = re.sub(r"[\s#]", "", match[0]).upper()
-                yield Entity("order_id", *match.span(), match[0], value, source="company")
+    for own in company:
+        for found in own.finditer(text):
+            if found[0]:
+                value = re.sub(r"[\s#]", "", found[0]).upper()
+                yield Entity(
+                    "order_id", found.start(), found.end(), found[0], value, source="company"
+                )
     for pattern in (_ORDER, _ORDER_LATER, _HASH):
         for match in pattern.finditer(text):
             if _OF_THE_DESK.search(text[max(0, match.start(1) - 40) : match.start(1)]):

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal, Self
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from chatbot.company_regex import CompanyRegex, compiled
 from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
 from chatbot.safety.toxicity import CATEGORIES
@@ -19,16 +20,16 @@ from chatbot.safety.views import clean
 from chatbot.types import Side, Verdict
 
 _STRICT: Final = ConfigDict(extra="forbid", frozen=True, ignored_types=(cached_property,))
-_NESTED_REPEAT: Final = re.compile(r"\([^()]*[+*][^()]*\)[+*]")
 MAX_PATTERN: Final = 600  # characters; a longer rule is not readable any more
 
 
 class CategoryRule(BaseModel):
-    """What one toxicity category does on one side."""
+    """What one toxicity category does on one side. ``hold``: a person. ``replace``: the bot's
+    sentence is left out, the customer's message gets the refusal text."""
 
     model_config = _STRICT
 
-    action: Literal["release", "hold"]
+    action: Literal["release", "hold", "replace"]
     threshold: float | None = Field(default=None, gt=0, le=1)
     why: str = ""
 
@@ -74,17 +75,19 @@ class ForbiddenRule(BaseModel):
         return self
 
     @cached_property
-    def _compiled(self) -> tuple[tuple[re.Pattern[str], ...], tuple[re.Pattern[str], ...]]:
-        return tuple(map(re.compile, self.patterns)), tuple(map(re.compile, self.unless))
+    def _compiled(self) -> tuple[tuple[CompanyRegex, ...], tuple[CompanyRegex, ...]]:
+        return tuple(map(compiled, self.patterns)), tuple(map(compiled, self.unless))
 
     def match(self, text: str) -> str | None:
-        """The words that the rule objects to, or None. Sentences are judged one by one."""
+        """The words that the rule objects to, or None. Sentences are judged one by one.
+
+        Raises PatternTooSlow where a pattern is given up."""
         patterns, unless = self._compiled
         for sentence in _sentences(text):
             for pattern in patterns:
                 found = pattern.search(sentence)
                 if found and not any(guard.search(sentence) for guard in unless):
-                    return found[0].strip()
+                    return str(found[0]).strip()
         return None
 
 
@@ -135,7 +138,7 @@ class PolicyRules(BaseModel):
     def _order_patterns(cls, patterns: tuple[str, ...]) -> tuple[str, ...]:
         for pattern in patterns:
             _check_pattern(pattern)
-            if re.compile(pattern, re.I).search(""):
+            if compiled(pattern, ignore_case=True).search(""):
                 raise ValueError(f"{pattern!r} matches an empty text; name at least one digit")
         return patterns
 
@@ -158,6 +161,7 @@ class PolicyRules(BaseModel):
     def calibrated(self, calibration: Calibration) -> Calibration:
         """The calibration file's thresholds with this policy's releases and overrides."""
         sides: dict[Side, dict[str, float]] = {}
+        replaced: dict[Side, frozenset[str]] = {}
         for side, rules in ((Side.CUSTOMER, self.customer), (Side.BOT, self.bot)):
             thresholds = dict(calibration.thresholds[side])
             for category, rule in rules.items():
@@ -166,7 +170,8 @@ class PolicyRules(BaseModel):
                 elif rule.threshold is not None:
                     thresholds[category] = rule.threshold
             sides[side] = thresholds
-        return replace(calibration, thresholds=sides)
+            replaced[side] = frozenset(c for c, rule in rules.items() if rule.action == "replace")
+        return replace(calibration, thresholds=sides, replaced=replaced)
 
 
 def read_rules(path: Path) -> PolicyRules:
@@ -189,9 +194,8 @@ def _explain(error: ValidationError, values: dict[str, Any]) -> str:
     table = first["loc"][0] if first["loc"] else ""
     if table in {"forbidden", "crisis"} and len(first["loc"]) > 1:
         rule = values[str(table)][first["loc"][1]]
-        key = f"{table} rule {rule.get('name', first['loc'][1])!r}" + (
-            f", {first['loc'][2]}" if len(first["loc"]) > 2 else ""
-        )
+        name = rule.get("name", first["loc"][1]) if isinstance(rule, dict) else first["loc"][1]
+        key = f"{table} rule {name!r}" + (f", {first['loc'][2]}" if len(first["loc"]) > 2 else "")
     if first["type"] == "extra_forbidden":
         models = (PolicyRules, CategoryRule, ForbiddenRule, PolicyCase)
         known = [name for model in models for name in model.model_fields]
@@ -205,12 +209,7 @@ def _explain(error: ValidationError, values: dict[str, Any]) -> str:
 def _check_pattern(pattern: str) -> None:
     if len(pattern) > MAX_PATTERN:
         raise ValueError(f"a pattern of {len(pattern)} characters is too long; split the rule")
-    try:
-        re.compile(pattern)
-    except re.error as error:
-        raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
-    if _NESTED_REPEAT.search(pattern):
-        raise ValueError(f"{pattern!r} repeats a repeat, which can take for ever; rewrite it")
+    compiled(pattern).probe()
 
 
 def plain(text: str) -> str:

@@ -56,6 +56,8 @@ def release_by_gate(
     """Raises UngatedText unless the gate's verdict on exactly this text is to release it."""
     if decision.verdict is not Verdict.RELEASE:
         raise UngatedText(f"the gate's verdict is {decision.verdict.value!r}, not 'release'")
+    if decision.text != text:
+        raise UngatedText("the gate has judged another text than the one that asks to leave")
     scores = {name: round(score, 4) for name, score in decision.scores.items()}
     return Released(_SEAL, text, {"by": "gate", "scores": scores}, citations)
 

@@ -7,6 +7,7 @@ from collections.abc import Collection, Sequence
 from typing import Final
 from urllib.parse import urlsplit
 
+from chatbot.safety.crisis import crisis_alarm, crisis_reason
 from chatbot.safety.pii_patterns import find_urls
 from chatbot.safety.policy import Policy
 from chatbot.safety.policy_rules import ForbiddenRule, PolicyRules
@@ -58,6 +59,12 @@ def crisis_rule_reason(views: Sequence[str], rules: Sequence[ForbiddenRule]) -> 
     return None
 
 
+def danger_in_words(text: str, rules: Sequence[ForbiddenRule]) -> Reason | None:
+    """CRISIS where plain wordings, the policy's or those built in, say so: no model is asked."""
+    views = scoring_views(text[:MAX_READ])
+    return crisis_rule_reason(views, rules) or crisis_reason(0.0, 1.0, crisis_alarm(views))
+
+
 def length_reasons(text: str, policy: Policy | PolicyRules) -> tuple[Reason, ...]:
     words = len(text.split())
     if words <= policy.max_words and len(text) <= MAX_READ:
@@ -105,9 +112,9 @@ def link_reasons(text: str, allowed_domains: Collection[str]) -> tuple[Reason, .
         target = match[1]
         if target.startswith(("//", "\\")) or "://" in target or _AUTHORITY.match(target):
             hosts.setdefault(_host(target), target)
-    scheme = _SCHEME.search(plain)
-    if scheme and not _SCHEME_ALLOWED.match(plain, scheme.start()):
-        hosts.setdefault("", scheme[0])
+    for scheme in _SCHEME.finditer(plain):
+        if not _SCHEME_ALLOWED.match(plain, scheme.start()):
+            hosts.setdefault("", scheme[0])
     return tuple(
         Reason(
             ReasonCode.LINK_NOT_ALLOWED,

@@ -51,6 +51,12 @@ class Screen:
         self.tagger = tagger
         load_recognisers()
 
+    def hide(self, text: str, known: Mapping[str, str]) -> tuple[str, dict[str, str]]:
+        """The text with personal data as placeholders, and those that stand in it with their
+        values. ``known`` are the conversation's so far. Cut after MAX_READ characters."""
+        found = find_entities(text, self.policy.rules.order_ids, self.tagger)
+        return redact(text, found, known)
+
     def screen(self, text: str, prediction: Prediction, known: Mapping[str, str]) -> Screening:
         """Everything from entities to reasons. ``known`` are the conversation's placeholders.
 
@@ -69,9 +75,12 @@ class Screen:
         views = scoring_views(start)
         heads = self.heads.score(views, self.encoder)
         moderated = Moderator(self.scorer, policy.calibrated(self.calibration))
-        scores = moderated.moderate(start, Side.CUSTOMER).scores  # raises for an unreadable one
+        moderation = moderated.moderate(start, Side.CUSTOMER)  # raises for an unreadable score
+        scores = moderation.scores
 
-        limits = policy.calibrated(self.calibration).thresholds[Side.CUSTOMER]
+        limit = moderated.calibration.threshold(Side.CUSTOMER, "threat")
+        if "threat" in moderated.calibration.replaced.get(Side.CUSTOMER, ()):
+            limit = None  # the policy answers a threat with the refusal text
         calibrated = self.calibration.thresholds[Side.CUSTOMER]
         marker = injection_marker(views)
         injection = max(heads.injection, MARKED) if marker else heads.injection
@@ -96,8 +105,10 @@ class Screen:
                 heads.tone,
                 self.heads.thresholds["threatening"],
                 score=threat,
-                limit=limits.get("threat"),
+                limit=limit,
             ),
+            # A threat is told above, where the head has its word as well.
+            *(r for r in moderation.reasons if r.code is not ReasonCode.THREAT),
             _too_long(text),
         )
         return Screening(

@@ -31,6 +31,8 @@ TABLE: dict[ReasonCode, Verdict] = {
     # Fail closed: a check that crashed, stalled or is missing never releases.
     ReasonCode.CHECK_FAILED: Verdict.HOLD,
     ReasonCode.ENGINE_FAILED: Verdict.HOLD,
+    # policy.toml says of the category that another text takes its place.
+    ReasonCode.TOXIC_REPLACED: Verdict.REPLACE,
     # Nothing dangerous, only unproven or no answer: drop the sentence, else quote the passage,
     # else abstain.
     ReasonCode.UNSUPPORTED_CLAIM: Verdict.REPLACE,

@@ -28,6 +28,8 @@ WHITE = re.compile(r"\s+")
 MARKUP = re.compile(
     r"(?<=[^\W_])[*_~`^|\\]{1,6}(?=[^\W_])|(?<!\w)[*_~`]{1,3}(?=\w)|(?<=\w)[*_~`]{1,3}"
 )
+LONG_WORD = re.compile(r"\w{100,}")
+LONG_PIECE = 64  # characters; an insult that is cut in two stands whole in a repetition of it
 TAGS = re.compile(r"</?[A-Za-z!][^<>]{0,200}>")
 
 
@@ -96,10 +98,15 @@ def _drawn(character: str) -> bool:
 def model_text(text: str) -> str:
     """What the toxicity model reads, in training and in serving alike.
 
-    Emoji are [UNK] in the encoder's vocabulary, so they are named in words; lone surrogates
-    cannot be tokenised and become U+FFFD.
+    Emoji are [UNK] in the encoder's vocabulary, so they are named in words; so is a word of more
+    than 100 characters, which is cut; lone surrogates cannot be tokenised and become U+FFFD.
     """
-    return name_emoji(text)
+    return LONG_WORD.sub(_cut, name_emoji(text))
+
+
+def _cut(match: re.Match[str]) -> str:
+    word = match[0]
+    return " ".join(word[i : i + LONG_PIECE] for i in range(0, len(word), LONG_PIECE))
 
 
 def name_emoji(text: str) -> str:

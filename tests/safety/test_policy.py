@@ -36,7 +36,7 @@ def test_the_sample_policy_loads_and_names_its_rules() -> None:
         ("max_words = 3", "max_words"),
         ("review_sample_rate = 2.0", "review_sample_rate"),
         ("order_ids = ['[']", "no regular expression"),
-        ("order_ids = ['(a+)+']", "repeats a repeat"),
+        ("order_ids = ['(a+)+$']", "takes too long on long text"),
         ("order_ids = ['x*']", "empty text"),
         ("allowed_domains = ['https://shop.example']", "no https://"),
         ("[bot]\nrudeness = { action = 'hold' }", "no category"),
