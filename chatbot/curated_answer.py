@@ -60,7 +60,10 @@ class Curated(Drafting):
                 if sentence.text and sentence.text not in known:
                     yield sentence
 
-    def _citations(self, sentence: Sentence, supported_by: tuple[int, ...]) -> tuple[Citation, ...]:
+    async def _citations(
+        self, sentence: Sentence, supported_by: tuple[int, ...]
+    ) -> tuple[Citation, ...]:
         if self.cited is None or sentence.kind is not SentenceKind.CLAIM:
             return ()
-        return (Citation.of(1, self.cited),)
+        shown = await self.desk.showable({1: self.cited})
+        return tuple(Citation.of(number, passage) for number, passage in shown.items())

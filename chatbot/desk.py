@@ -250,6 +250,29 @@ class Desk:
 
         return await self.workers.run(judge, deadline_s=self.stage_deadline_s)
 
+    async def showable(self, passages: Mapping[int, Passage]) -> dict[int, Passage]:
+        """Passages as a customer may see them beside an answer, by their numbers: without its
+        text where the bot might not say it, and not at all for such a title. What cannot be
+        judged is not shown."""
+        if not passages:
+            return {}
+        texts = [text for p in passages.values() for text in (p.title, p.text)]
+        calibration = self.policy.calibrated(self.moderator.calibration)
+        moderator = Moderator(self.moderator.scorer, calibration)
+        try:
+            judged = await self.workers.run(
+                moderator.moderate_many, texts, Side.BOT, deadline_s=self.stage_deadline_s
+            )
+        except Exception:
+            log.exception("what stands beside an answer was not judged, so it is not shown")
+            return {}
+        pairs = zip(passages.items(), judged[::2], judged[1::2], strict=True)
+        return {
+            number: replace(passage, text="") if text.flagged else passage
+            for (number, passage), title, text in pairs
+            if not title.flagged
+        }
+
     @staticmethod
     def restore(sentence: Sentence, placeholders: Mapping[str, str]) -> Sentence:
         """The waiting customer's own values in place of their placeholders."""
@@ -282,7 +305,8 @@ class Desk:
             return sorted(numbers)
 
         numbers = await self.workers.run(find, deadline_s=self.stage_deadline_s)
-        return [Citation.of(n, known[n - 1]).as_json() for n in numbers]
+        shown = await self.showable({n: known[n - 1] for n in numbers})
+        return [Citation.of(n, passage).as_json() for n, passage in shown.items()]
 
     async def classify(self, text: str) -> dict[str, Any]:
         """Intent, entities, scores and the nearest training examples of one text."""

@@ -231,9 +231,8 @@ class Drafting:
             self._hold(*decision.reasons, at=len(self.draft.sentences) - 1)
         if decision.verdict is not Verdict.RELEASE or self.held:
             return  # an unsupported claim is dropped; after a hold nothing more leaves
-        released = release_by_gate(
-            sentence.text, decision, self._citations(sentence, decision.supported_by)
-        )
+        citations = await self._citations(sentence, decision.supported_by)
+        released = release_by_gate(sentence.text, decision, citations)
         self.before = f"{self.before}{sentence.separator}{sentence.text}".strip()
         self.claims += sentence.kind is SentenceKind.CLAIM
         yield SentenceReleased(released, sentence, decision)
@@ -280,15 +279,16 @@ class Drafting:
             intent=self.route.intent,
         )
 
-    def _citations(self, sentence: Sentence, supported_by: tuple[int, ...]) -> tuple[Citation, ...]:
+    async def _citations(
+        self, sentence: Sentence, supported_by: tuple[int, ...]
+    ) -> tuple[Citation, ...]:
         """Only passages that exist and were found to support the sentence."""
         if sentence.kind is not SentenceKind.CLAIM:
             return ()
-        return tuple(
-            Citation.of(number, self.passages[number - 1])
-            for number in supported_by
-            if 1 <= number <= len(self.passages)
+        shown = await self.desk.showable(
+            {n: self.passages[n - 1] for n in supported_by if 1 <= n <= len(self.passages)}
         )
+        return tuple(Citation.of(number, passage) for number, passage in shown.items())
 
     def _held(self) -> Held:
         return Held(self.route, self.reasons, self.draft, self.first_held, self.passages)

@@ -11,7 +11,7 @@ from dataclasses import replace
 
 from chatbot.desk import Desk
 from chatbot.safety.released import Draft
-from chatbot.steps import Held, Steps, TurnRequest, Understood
+from chatbot.steps import Held, Replied, Steps, TurnRequest, Understood
 from chatbot.turn import run_turn
 from chatbot.types import Action, Reason, ReasonCode, Route
 
@@ -49,6 +49,9 @@ async def supervised_turn(
                 continue
             if isinstance(step, Held) and why:
                 step = replace(step, reasons=(*why, *_but(step.reasons, request.sampled)))
+            if isinstance(step, Replied) and step.related:
+                shown = await desk.showable(dict(enumerate(step.related)))
+                step = replace(step, related=tuple(shown.values()))
             yield step
     except TimeoutError:
         log.error("turn %s passed its deadline", name)

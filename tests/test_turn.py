@@ -461,3 +461,26 @@ async def test_a_reviewer_gets_a_draft_from_below_the_floor_where_an_article_may
         desk = BelowTheFloor(engine, passages=judged(0.3))
         found = await steps(desk, "review a return of clothing")
         assert isinstance(found[-1], outcome)
+
+
+async def test_what_a_citation_shows_is_judged_like_the_answer() -> None:
+    rude = replace(PASSAGES[0], text=f"{PASSAGES[0].text} Only an {HOSTILE} sends more.")
+    found = await steps(ScriptedDesk(passages=[rude, PASSAGES[1]]), "How long?")
+    cited = [c for s in found if isinstance(s, SentenceReleased) for c in s.released.citations]
+    assert [(c.number, c.quote) for c in cited] == [(1, ""), (2, PASSAGES[1].text)]
+
+
+async def test_a_question_back_names_no_title_that_the_gate_refuses() -> None:
+    def about(article: str, title: str) -> Passage:
+        return replace(PASSAGES[0], article=article, title=title, chunk=f"{article}#1")
+
+    titles = {"delivery": "Delivery", "rental": "Rental", "gifts": "Gifts"}
+    passages = [about(article, title) for article, title in titles.items()]
+    asked = (await steps(ScriptedDesk(passages=passages), "how much does it cost"))[-1]
+    assert isinstance(asked, Replied)
+    assert "“Delivery”" in asked.released.text
+    assert asked.released.provenance["by"] == "gate"
+    passages[0] = about("delivery", f"Are you an {HOSTILE}?")
+    found = await steps(ScriptedDesk(passages=passages), "how much does it cost")
+    assert not any(HOSTILE in s.released.text for s in found if hasattr(s, "released"))
+    assert isinstance(found[-1], Answered)

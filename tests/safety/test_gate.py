@@ -306,3 +306,13 @@ async def test_an_insult_cut_in_two_sentences_is_seen_in_context(workers: Worker
     candidate = Candidate("Rubbish.", before="You are.")
     assert (await gate.decide(candidate)).verdict is Verdict.HOLD
     assert (await gate.decide(Candidate("Rubbish."))).verdict is Verdict.RELEASE
+
+
+def test_a_decision_releases_the_text_that_it_judged_and_no_other() -> None:
+    decision = Decision(Verdict.RELEASE, text="You have 60 days.")
+    assert release_by_gate("You have 60 days.", decision).text == "You have 60 days."
+    for other in ("You have 90 days.", "You have 60 days. ", ""):
+        with pytest.raises(UngatedText, match="another text"):
+            release_by_gate(other, decision)
+    with pytest.raises(UngatedText):
+        release_by_gate("anything", Decision(Verdict.RELEASE))

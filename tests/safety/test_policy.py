@@ -10,8 +10,9 @@ import pytest
 
 from chatbot.errors import SetupError
 from chatbot.safety.calibration import Calibration
+from chatbot.safety.moderation import Moderator
 from chatbot.safety.policy import Policy
-from chatbot.types import Side
+from chatbot.types import ReasonCode, Side, Verdict
 
 SAMPLE = Path("knowledge_base/sample/policy.toml")
 
@@ -106,3 +107,45 @@ def edit(path: Path, text: str) -> None:
     path.write_text(text, "utf-8")
     later = path.stat().st_mtime_ns + 2_000_000_000
     os.utime(path, ns=(later, later))
+
+
+@pytest.mark.parametrize(
+    "text", ["forbidden = [1]", "forbidden = 'x'", "crisis = [[]]", "tests = [3]", "bot = 7"]
+)
+def test_values_of_the_wrong_shape_are_named_too(tmp_path: Path, text: str) -> None:
+    with pytest.raises(SetupError, match=text.split(maxsplit=1)[0]):
+        Policy.load(written(tmp_path, text))
+
+
+def test_a_pattern_that_would_stop_every_turn_is_refused(tmp_path: Path) -> None:
+    rule = """[[forbidden]]
+name = "gifts"
+why = "No presents from the bot."
+patterns = ['(?: ?[a-z]+)+!']
+holds = ["You get a free gift!"]
+passes = ["Gift cards are for sale."]
+"""
+    with pytest.raises(SetupError, match=r"gifts.*takes too long"):
+        Policy.load(written(tmp_path, rule))
+
+
+def test_a_category_can_be_replaced_instead_of_held(tmp_path: Path) -> None:
+    base = Calibration({side: {"insult": 0.6, "threat": 0.5} for side in Side})
+    policy = Policy.load(
+        written(
+            tmp_path,
+            "[bot]\ninsult = { action = 'replace' }\n[customer]\nthreat = { action = 'replace' }\n",
+        )
+    )
+    changed = policy.calibrated(base)
+    assert changed.threshold(Side.BOT, "insult") == 0.6
+    rude, calm = {"insult": 0.7, "threat": 0.1}, {"insult": 0.1, "threat": 0.1}
+    moderator = Moderator(None, changed)  # type: ignore[arg-type]  # scores are given
+    assert moderator.judge(rude, Side.BOT).verdict is Verdict.REPLACE
+    assert moderator.judge(rude, Side.CUSTOMER).verdict is Verdict.HOLD
+    assert moderator.judge(calm, Side.BOT).verdict is Verdict.RELEASE
+    both = {"insult": 0.7, "threat": 0.7}
+    assert moderator.judge(both, Side.BOT).verdict is Verdict.HOLD  # the stricter one counts
+    assert moderator.judge({"insult": 0.1, "threat": 0.9}, Side.CUSTOMER).reasons[0].code == (
+        ReasonCode.TOXIC_REPLACED
+    )

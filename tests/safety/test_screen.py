@@ -169,3 +169,41 @@ def test_a_promise_cut_in_two_sentences_is_held() -> None:
 def test_a_prompt_quoted_in_pieces_is_held() -> None:
     leaks = LeakCheck(INSTRUCTIONS, POLICY)
     assert leaks.run(Candidate("you answer only from", before="Assistant of Larkmoor and")).reasons
+
+
+def test_a_disguised_quotation_of_the_prompt_is_held() -> None:
+    leaks = LeakCheck(INSTRUCTIONS, POLICY)
+    hidden = "\u200b".join(INSTRUCTIONS)
+    assert [r.code for r in leaks.run(Candidate(hidden)).reasons] == [ReasonCode.PROMPT_LEAK]
+
+
+def test_a_number_cut_by_a_line_break_is_held() -> None:
+    leaks = LeakCheck(INSTRUCTIONS, POLICY)
+    assert leaks.run(Candidate("1111 1111", before="The card is 4111 1111")).reasons
+    assert leaks.run(Candidate("2 shirts were sent.", before="Your parcel has 12")).reasons == ()
+    assert leaks.run(Candidate("5 days.", before="It takes 3")).reasons == ()
+
+
+def test_a_policy_for_the_customers_words_is_in_force(tmp_path: Path) -> None:
+    found = {}
+    for action in ("release", "hold", "replace"):
+        file = tmp_path / f"{action}.toml"
+        file.write_text(f"[customer]\ninsult = {{ action = '{action}' }}\n", "utf-8")
+        encoder = ScreenEncoder(TransformerEncoder())
+        policy = Policy.load(file)
+        own = Screen(encoder, WordScorer(), CALIBRATION, policy, lambda _: Language("en", 1.0))
+        found[action] = codes(own, "where is my parcel you idiot")
+    assert found == {
+        "release": set(),
+        "hold": {ReasonCode.TOXIC},
+        "replace": {ReasonCode.TOXIC_REPLACED},
+    }
+
+
+def test_history_from_outside_is_hidden_with_one_map(screen: Screen) -> None:
+    first, known = screen.hide("I am at jo@mail.example, order LM-4471203", {})
+    assert "jo@mail" not in first
+    assert "4471203" not in first
+    again, used = screen.hide("Order LM-4471203 again, and LM-9990001", known)
+    assert again.startswith("Order <ORDER_ID_1> again")
+    assert "<ORDER_ID_2>" in used

@@ -115,3 +115,10 @@ def test_any_text_at_all_has_views_that_can_be_encoded(text: str) -> None:
     assert views[0] == text
     for view in views[1:]:
         view.encode("utf-8")
+
+
+def test_a_word_too_long_for_the_encoder_is_cut_not_lost() -> None:
+    read = model_text("you " + "fuckyou" * 30)
+    assert max(map(len, read.split())) < 100
+    assert read.replace(" ", "") == "you" + "fuckyou" * 30
+    assert model_text("Ship to Llanfairpwllgwyngyll.") == "Ship to Llanfairpwllgwyngyll."

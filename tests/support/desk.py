@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from chatbot.answering.composer import Composer
@@ -12,6 +13,7 @@ from chatbot.company import Company, load_company
 from chatbot.desk import Desk
 from chatbot.safety.gate import Candidate, Check, CheckResult, Gate
 from chatbot.safety.moderation import Moderation
+from chatbot.safety.pii import find_entities, redact
 from chatbot.types import (
     Action,
     HistoryMessage,
@@ -148,6 +150,25 @@ class ScriptedDesk(Desk):
             return None
         named = [p for p in self.passages if p.article == self.written.article]
         return self.written, named[0] if named else None
+
+    async def showable(self, passages: Mapping[int, Passage]) -> dict[int, Passage]:
+        """Like the real one, with ``HOSTILE`` for what the bot might not say."""
+        return {
+            number: replace(passage, text="") if HOSTILE in passage.text else passage
+            for number, passage in passages.items()
+            if HOSTILE not in passage.title
+        }
+
+    async def hidden(
+        self, messages: Sequence[HistoryMessage], known: Mapping[str, str]
+    ) -> tuple[tuple[HistoryMessage, ...], dict[str, str]]:
+        """By patterns alone."""
+        found, placeholders = [], dict(known)
+        for message in messages:
+            text, used = redact(message.text, find_entities(message.text), placeholders)
+            placeholders |= used
+            found.append(replace(message, text=text))
+        return tuple(found), placeholders
 
     async def relevance(self, question: str, sentence: str, place: str = "") -> float | None:
         """``ELSEWHERE`` marks a sentence that answers nothing."""

@@ -6,10 +6,15 @@ import asyncio
 import time
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
+import httpx
 import pytest
 
+from chatbot.answering.engine import GenerationRequest
 from chatbot.answering.scripted import ScriptedEngine
+from chatbot.review.rules import ReviewRules
+from chatbot.types import Passage
 from tests.support.desk import ScriptedDesk
 from tests.support.server import (
     Running,
@@ -188,6 +193,58 @@ async def test_an_openai_client_gets_gated_answers(running: Running) -> None:
         assert text == running.app.state.context.office.company.texts["held_notice"]
         flagged = await openai.moderations.create(input=["you idiot", "hello"])
         assert [r.flagged for r in flagged.results] == [True, False]
+
+
+async def complete(server: Running, **body: Any) -> httpx.Response:
+    async with a_client(server) as client:
+        body = {"messages": [{"role": "user", "content": "How long?"}]} | body
+        return await client.post("/v1/chat/completions", json=body, headers=admin())
+
+
+async def test_the_lead_s_rules_hold_for_openai_clients_too(tmp_path: Path) -> None:
+    rules = tmp_path / "review.toml"
+    rules.write_text('[always_review]\nintents = ["return_policy"]\n', "utf-8")
+    with serving(tmp_path / "data") as server:
+        office = server.app.state.context.office
+        assert (await complete(server)).json()["choices"][0]["finish_reason"] == "stop"
+        office.rules = ReviewRules(office.settings, office.company.texts, rules)
+        choice = (await complete(server)).json()["choices"][0]
+        assert choice["finish_reason"] == "content_filter"
+        assert choice["message"]["content"] == office.company.texts["held_notice"]
+
+
+async def test_a_turn_that_breaks_ends_an_openai_stream_well(tmp_path: Path) -> None:
+    class Breaking(ScriptedDesk):
+        async def retrieve(self, *args: Any, **more: Any) -> list[Passage]:
+            raise ZeroDivisionError
+
+    with serving(tmp_path, Breaking()) as server:
+        streamed = (await complete(server, stream=True)).text
+        assert '"finish_reason": "content_filter"' in streamed
+        assert streamed.endswith("data: [DONE]\n\n")
+        whole = (await complete(server)).json()["choices"][0]
+        assert whole["finish_reason"] == "content_filter"
+
+
+async def test_what_an_openai_client_tells_of_customers_is_hidden_from_the_prompt(
+    tmp_path: Path,
+) -> None:
+    seen = []
+
+    def answer(request: GenerationRequest) -> str:
+        seen.append(request)
+        return "We write to <EMAIL_1> [1]."
+
+    said = [
+        {"role": "user", "content": "I am jo@mail.example."},
+        {"role": "assistant", "content": "Hello."},
+        {"role": "user", "content": "How long do I have?"},
+    ]
+    with serving(tmp_path, ScriptedDesk(ScriptedEngine(answer))) as server:
+        found = (await complete(server, messages=said)).json()
+        assert found["choices"][0]["message"]["content"].startswith("We write to jo@mail.example.")
+        assert seen
+        assert "jo@mail.example" not in repr(seen)
 
 
 async def test_feedback_is_kept_for_ones_own_answers_only(running: Running) -> None:
