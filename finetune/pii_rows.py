@@ -63,6 +63,8 @@ class Amounts:
     plain: int = 10
     """Of patterns with no personal slot."""
     messages: int = 5
+    others: int = 4
+    """Of each message that names somebody, with other people and places put into it."""
     outside: int = 2
     dev: int = 2
 
@@ -73,7 +75,7 @@ def read_rows(
     """Train and dev rows. Raises SetupError naming file and line for what cannot be used."""
     amounts = amounts or Amounts()
     rows = [*_filled(data / PATTERNS, amounts, seed), *_questions(data / QUESTIONS)]
-    rows += _messages(data / MESSAGES, amounts.messages, seed)
+    rows += _messages(data / MESSAGES, amounts, seed)
     rows += _ordinary(data / ORDINARY)
     rows += _article_sentences()
     if outside is not None:
@@ -97,16 +99,21 @@ def _filled(path: Path, amounts: Amounts, seed: int) -> Iterator[Tagged]:
             yield _row(*altered(text, spans, random.Random(f"{seed}:{i}:{text}")), pattern, split)
 
 
-def _messages(folder: Path, times: int, seed: int) -> Iterator[Tagged]:
-    """Of each message what it says, and copies as people type it."""
+def _messages(folder: Path, amounts: Amounts, seed: int) -> Iterator[Tagged]:
+    """Of each message what it says, copies as people type it, and the same said of others."""
+    filler = Filler(seed + 2)
     for path in sorted(folder.glob("*.jsonl")):
         for number, record in _lines(path):
             text = record["text"]
             spans = _spans(text, record["entities"], f"{path}, line {number}")
             yield _row(text, spans, text, "train")
             dice = random.Random(f"{seed}:{path.name}:{number}")
-            for _ in range(times - 1):
+            for _ in range(amounts.messages - 1):
                 yield _row(*altered(text, spans, dice), text, "train")
+            if spans and "{" not in text:
+                for i in range(amounts.others):
+                    again = filler.fill(_as_pattern(text, spans, dice), i)
+                    yield _row(*altered(*again, dice), text, "train")
 
 
 def _ordinary(path: Path) -> Iterator[Tagged]:
