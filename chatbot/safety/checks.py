@@ -15,7 +15,6 @@ from chatbot.safety.policy import Policy
 from chatbot.safety.rules import length_reasons, link_reasons, promise_reasons
 from chatbot.types import Entity, Reason, Side
 
-
 _NUMBER_ENDS: Final = re.compile(r"\d\s?\Z")
 _CUT_CHARS: Final = 40  # no number that a recogniser knows is longer
 
