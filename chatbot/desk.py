@@ -15,11 +15,13 @@ from typing import TYPE_CHECKING, Any
 
 from chatbot.answering.citations import with_marks
 from chatbot.answering.composer import Composer
-from chatbot.answering.engine import Engine, engine_status
+from chatbot.answering.engine import Engine
 from chatbot.answering.fitting import fitted
 from chatbot.answering.kinds import sentence_kind
 from chatbot.answering.sentences import split_sentences
 from chatbot.company import Company
+from chatbot.danger import in_danger
+from chatbot.readiness import readiness_of
 from chatbot.routing.hours import closed_at
 from chatbot.safety.crisis import looked_at
 from chatbot.safety.gate import Gate
@@ -30,21 +32,16 @@ from chatbot.types import (
     Action,
     Citation,
     HistoryMessage,
-    Language,
     Passage,
     Prediction,
-    Reason,
     Route,
     Screening,
     Sentence,
     SentenceKind,
     Side,
-    Tone,
 )
 from chatbot.workers import Workers
-from knowledge_base import compiled
 from knowledge_base.encoder import TextEncoder
-from knowledge_base.errors import KnowledgeError
 from knowledge_base.query import joined_pair, search_queries
 from knowledge_base.retriever import Retriever
 
@@ -122,7 +119,7 @@ class Desk:
             if danger is None:
                 raise
             log.exception("a message was not read by the models; its words speak of danger")
-            return _in_danger(text, danger)
+            return in_danger(text, danger)
         return screening, self._route(screening, prediction, history)
 
     def _read(
@@ -338,63 +335,10 @@ class Desk:
 
     def readiness(self) -> dict[str, dict[str, Any]]:
         """Each part, whether it works, and what is wrong with it if it does not."""
-        reranker = self.retriever.reranker
-        try:
-            snapshot = self.retriever.snapshot().name
-            knowledge_problem = self.retriever.store.problem
-        except KnowledgeError as error:
-            snapshot, knowledge_problem = "", str(error)
-        return {
-            "engine": engine_status(self.engine),
-            "knowledge": {
-                "ok": bool(snapshot),
-                "snapshot": snapshot,
-                "problem": knowledge_problem or (reranker.problem if reranker else None),
-                "reranker_stages": reranker.stages if reranker else 0,
-                "units_read": self.warming is None or self.warming.done == snapshot,
-            },
-            "encoder": compiled.readiness(),
-            "routes": {"ok": self.routes.problem is None, "problem": self.routes.problem},
-            "entities": {
-                "ok": self.company_entities.problem is None,
-                "problem": self.company_entities.problem,
-                "timeouts": self.company_entities.timeouts,
-            },
-            "policy": {"ok": self.policy.problem is None, "problem": self.policy.problem},
-            "toxicity": {"ok": True, "model": self.toxicity_name},
-            "checks": self.gate.readiness(),
-            "passages": {"ok": True}
-            if self.passage_guard is None
-            else self.passage_guard.readiness(),
-        }
+        return readiness_of(self)
 
     async def close(self) -> None:
         if self.warming is not None:
             self.warming.stop()
         await self.engine.close()
         self.workers.close()
-
-
-def _in_danger(text: str, reason: Reason) -> tuple[Screening, Route]:
-    """What is known by words alone. Nothing is redacted, so nothing of it may be prompted."""
-    screening = Screening(
-        text=text,
-        redacted="",
-        entities=(),
-        placeholders={},
-        tone=Tone.CALM,
-        scores={},
-        injection=0.0,
-        crisis=True,
-        language=Language(None, 0.0),
-        reasons=(reason,),
-    )
-    route = Route(
-        intent="",
-        confidence=0.0,
-        out_of_scope=False,
-        action=Action.CRISIS,
-        why=reason.detail,
-        urgent=True,
-    )
-    return screening, route

@@ -38,16 +38,27 @@ class RunningServer:
 
 
 def start(
-    data_dir: Path, port: int, cores: int | None = None, **variables: str
+    data_dir: Path,
+    port: int,
+    cores: int | None = None,
+    group: Path | None = None,
+    **variables: str,
 ) -> tuple[subprocess.Popen[str], float]:
-    """``make serve`` until /readyz answers; the seconds that took. ``cores``: how many it has."""
+    """``make serve`` until /readyz answers; the seconds that took. ``cores``: how many it has;
+    ``group``: the control group it runs in."""
     own = sorted(os.sched_getaffinity(0))[:cores]
+
+    def confine() -> None:
+        os.sched_setaffinity(0, own)
+        if group is not None:
+            (group / "cgroup.procs").write_text(str(os.getpid()))
+
     started = time.monotonic()
     process = subprocess.Popen(
         ["make", "serve", f"PORT={port}"],
         cwd=ROOT,
         env=environment(data_dir) | variables,
-        preexec_fn=lambda: os.sched_setaffinity(0, own),  # noqa: PLW1509 - no thread of ours yet
+        preexec_fn=confine,  # noqa: PLW1509 - no thread of ours yet
         stdout=subprocess.PIPE,
         stderr=subprocess.STDOUT,
         text=True,

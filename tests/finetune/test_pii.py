@@ -65,6 +65,25 @@ def test_spans_of_all_rows_are_in_order_and_hold_no_space_at_their_ends() -> Non
             position = end
 
 
+def test_messages_are_also_said_of_other_people(tmp_path: Path) -> None:
+    folder = tmp_path / "personal" / "messages"
+    folder.mkdir(parents=True)
+    for name in ("personal/patterns.jsonl", "safety/support_legit.jsonl", "router/train.jsonl"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        (tmp_path / name).write_text("", "utf-8")
+    message = {
+        "text": "ask wioletta in Leeds, not Jo Brand",
+        "entities": [["person_name", "wioletta"], ["person_name", "Jo Brand"]],
+    }
+    (folder / "one.jsonl").write_text(json.dumps(message) + "\n", "utf-8")
+    rows = [r for r in read_rows(tmp_path, amounts=Amounts(messages=2, others=6)) if r.spans]
+    assert len(rows) == 8
+    named = {tuple(row.text[a:b] for a, b, _ in row.spans) for row in rows}
+    assert len(named) > 5
+    assert all("leeds, not" in row.text.lower() for row in rows)
+    assert {row.split for row in rows} == {"train"}
+
+
 def test_no_pattern_stands_in_both_splits() -> None:
     rows = read_rows(amounts=SMALL)
     splits: dict[str, set[str]] = {}
