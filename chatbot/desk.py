@@ -254,11 +254,9 @@ class Desk:
         if not passages:
             return {}
         texts = [text for p in passages.values() for text in (p.title, p.text)]
-        calibration = self.policy.calibrated(self.moderator.calibration)
-        moderator = Moderator(self.moderator.scorer, calibration)
         try:
             judged = await self.workers.run(
-                moderator.moderate_many, texts, Side.BOT, deadline_s=self.stage_deadline_s
+                self._moderator().moderate_many, texts, Side.BOT, deadline_s=self.stage_deadline_s
             )
         except Exception:
             log.exception("what stands beside an answer was not judged, so it is not shown")
@@ -279,11 +277,13 @@ class Desk:
 
     async def moderate(self, text: str, side: Side) -> Moderation:
         """By the policy in force, as the gate judges."""
-        calibration = self.policy.calibrated(self.moderator.calibration)
-        moderator = Moderator(self.moderator.scorer, calibration)
         return await self.workers.run(
-            moderator.moderate, text, side, deadline_s=self.stage_deadline_s
+            self._moderator().moderate, text, side, deadline_s=self.stage_deadline_s
         )
+
+    def _moderator(self) -> Moderator:
+        """The toxicity model under the policy of this moment."""
+        return Moderator(self.moderator.scorer, self.policy.calibrated(self.moderator.calibration))
 
     async def supporting(self, text: str, passages: list[dict[str, Any]]) -> list[dict[str, Any]]:
         """Citations of the passages that support a sentence of a person's text."""
