@@ -65,5 +65,4 @@ class Curated(Drafting):
     ) -> tuple[Citation, ...]:
         if self.cited is None or sentence.kind is not SentenceKind.CLAIM:
             return ()
-        shown = await self.desk.showable({1: self.cited})
-        return tuple(Citation.of(number, passage) for number, passage in shown.items())
+        return await self.desk.citations({1: self.cited})

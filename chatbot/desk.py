@@ -247,26 +247,34 @@ class Desk:
 
         return await self.workers.run(judge, deadline_s=self.stage_deadline_s)
 
-    async def showable(self, passages: Mapping[int, Passage]) -> dict[int, Passage]:
-        """Passages as a customer may see them beside an answer, by their numbers: without its
-        text where the bot might not say it, and not at all for such a title. What cannot be
-        judged is not shown."""
-        if not passages:
-            return {}
-        texts = [text for p in passages.values() for text in (p.title, p.text)]
+    async def showable(self, passages: Sequence[Passage]) -> list[Passage]:
+        """Passages as a customer may see them beside an answer: '' for the title or the text that
+        the bot might not say. What cannot be judged is not shown."""
+        texts = [text for p in passages for text in (p.title, p.text)]
         try:
             judged = await self.workers.run(
                 self._moderator().moderate_many, texts, Side.BOT, deadline_s=self.stage_deadline_s
             )
         except Exception:
             log.exception("what stands beside an answer was not judged, so it is not shown")
-            return {}
-        pairs = zip(passages.items(), judged[::2], judged[1::2], strict=True)
-        return {
-            number: replace(passage, text="") if text.flagged else passage
-            for (number, passage), title, text in pairs
-            if not title.flagged
-        }
+            return [replace(passage, title="", text="") for passage in passages]
+        return [
+            replace(
+                passage,
+                title="" if title.flagged else passage.title,
+                text="" if text.flagged else passage.text,
+            )
+            for passage, title, text in zip(passages, judged[::2], judged[1::2], strict=True)
+        ]
+
+    async def citations(self, passages: Mapping[int, Passage]) -> tuple[Citation, ...]:
+        """Of passages by their numbers in the prompt. Where the title may not be shown, the
+        company's name stands for it: the link is still the reader's."""
+        shown = await self.showable(list(passages.values()))
+        return tuple(
+            Citation.of(number, replace(passage, title=passage.title or self.company.name))
+            for number, passage in zip(passages, shown, strict=True)
+        )
 
     @staticmethod
     def restore(sentence: Sentence, placeholders: Mapping[str, str]) -> Sentence:
@@ -302,8 +310,8 @@ class Desk:
             return sorted(numbers)
 
         numbers = await self.workers.run(find, deadline_s=self.stage_deadline_s)
-        shown = await self.showable({n: known[n - 1] for n in numbers})
-        return [Citation.of(n, passage).as_json() for n, passage in shown.items()]
+        cited = await self.citations({n: known[n - 1] for n in numbers})
+        return [citation.as_json() for citation in cited]
 
     async def classify(self, text: str) -> dict[str, Any]:
         """Intent, entities, scores and the nearest training examples of one text."""

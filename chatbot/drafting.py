@@ -285,10 +285,9 @@ class Drafting:
         """Only passages that exist and were found to support the sentence."""
         if sentence.kind is not SentenceKind.CLAIM:
             return ()
-        shown = await self.desk.showable(
+        return await self.desk.citations(
             {n: self.passages[n - 1] for n in supported_by if 1 <= n <= len(self.passages)}
         )
-        return tuple(Citation.of(number, passage) for number, passage in shown.items())
 
     def _held(self) -> Held:
         return Held(self.route, self.reasons, self.draft, self.first_held, self.passages)

@@ -50,8 +50,8 @@ async def supervised_turn(
             if isinstance(step, Held) and why:
                 step = replace(step, reasons=(*why, *_but(step.reasons, request.sampled)))
             if isinstance(step, Replied) and step.related:
-                shown = await desk.showable(dict(enumerate(step.related)))
-                step = replace(step, related=tuple(shown.values()))
+                shown = await desk.showable(step.related)
+                step = replace(step, related=tuple(passage for passage in shown if passage.title))
             yield step
     except TimeoutError:
         log.error("turn %s passed its deadline", name)

@@ -465,9 +465,13 @@ async def test_a_reviewer_gets_a_draft_from_below_the_floor_where_an_article_may
 
 async def test_what_a_citation_shows_is_judged_like_the_answer() -> None:
     rude = replace(PASSAGES[0], text=f"{PASSAGES[0].text} Only an {HOSTILE} sends more.")
-    found = await steps(ScriptedDesk(passages=[rude, PASSAGES[1]]), "How long?")
+    named = replace(PASSAGES[1], title=f"For every {HOSTILE}")
+    found = await steps(ScriptedDesk(passages=[rude, named]), "How long?")
     cited = [c for s in found if isinstance(s, SentenceReleased) for c in s.released.citations]
-    assert [(c.number, c.quote) for c in cited] == [(1, ""), (2, PASSAGES[1].text)]
+    assert [(c.number, c.title, c.quote) for c in cited] == [
+        (1, PASSAGES[0].title, ""),
+        (2, "Larkmoor", PASSAGES[1].text),
+    ]
 
 
 async def test_a_question_back_names_no_title_that_the_gate_refuses() -> None:

@@ -151,13 +151,16 @@ class ScriptedDesk(Desk):
         named = [p for p in self.passages if p.article == self.written.article]
         return self.written, named[0] if named else None
 
-    async def showable(self, passages: Mapping[int, Passage]) -> dict[int, Passage]:
+    async def showable(self, passages: Sequence[Passage]) -> list[Passage]:
         """Like the real one, with ``HOSTILE`` for what the bot might not say."""
-        return {
-            number: replace(passage, text="") if HOSTILE in passage.text else passage
-            for number, passage in passages.items()
-            if HOSTILE not in passage.title
-        }
+        return [
+            replace(
+                passage,
+                title="" if HOSTILE in passage.title else passage.title,
+                text="" if HOSTILE in passage.text else passage.text,
+            )
+            for passage in passages
+        ]
 
     async def hidden(
         self, messages: Sequence[HistoryMessage], known: Mapping[str, str]
