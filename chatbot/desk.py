@@ -250,6 +250,8 @@ class Desk:
     async def showable(self, passages: Sequence[Passage]) -> list[Passage]:
         """Passages as a customer may see them beside an answer: '' for the title or the text that
         the bot might not say. What cannot be judged is not shown."""
+        if not passages:
+            return []
         texts = [text for p in passages for text in (p.title, p.text)]
         try:
             judged = await self.workers.run(
