@@ -19,7 +19,7 @@ import threading
 import time
 from collections.abc import Sequence
 from contextlib import suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -76,8 +76,15 @@ class OpenVINOEngine(ThreadedEngine):
         self._tokenizer = tokenizer
         self._abstention = abstention_token(tokenizer)
         self._options = options or PipelineOptions()
-        self._start = partial(WorkerProcess, model, stops, beginnings(tokenizer), self._options)
-        self._process = self._start()
+        start = partial(WorkerProcess, model, stops, beginnings(tokenizer))
+        try:
+            self._process = start(self._options)
+        except SetupError as error:
+            # A virtual machine may promise bfloat16 and hide it from the kernels.
+            logger.warning("answers are computed in float32, which is slower: %s", error.detail)
+            self._options = replace(self._options, single=True)
+            self._process = start(self._options)
+        self._start = partial(start, self._options)
         self._running: dict[int, _Running] = {}
         self._number = 0
         self._heard = time.monotonic()

@@ -24,18 +24,22 @@ class PipelineOptions:
     ``step_tokens``: prompt tokens computed at once; more would make running answers wait.
     ``proposed``: tokens that prompt lookup proposes at once; 3 to 10 are alike on real turns, 1 and
     8 at once; 0 decodes token by token.
-    ``exact``: float32 throughout, as the reference computes; slower, three times the memory."""
+    ``exact``: float32 throughout, as the reference computes; slower, three times the memory.
+    ``single``: float32 where the processor's own choice does not work."""
 
     threads: int = 0
     cache_tokens: int = 3_072
     step_tokens: int = 256
     proposed: int = 5
     exact: bool = False
+    single: bool = False
 
     def as_json(self, stops: Sequence[int], beginnings: Sequence[int]) -> str:
         properties: dict[str, Any] = {}
         if self.threads:
             properties["INFERENCE_NUM_THREADS"] = self.threads
+        if self.single:
+            properties["INFERENCE_PRECISION_HINT"] = "f32"
         if self.exact:
             properties |= {"INFERENCE_PRECISION_HINT": "f32", "KV_CACHE_PRECISION": "f32"}
         return json.dumps(
