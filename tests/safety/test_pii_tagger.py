@@ -143,7 +143,8 @@ def test_on_sets_written_apart_it_finds_what_it_found(
     of which nothing is left to read.
 
     The ninth, 260 messages with 276 values: 0.841, 0.935, 0.862 at first; since its secrets were
-    read 0.877, 0.942, 0.895; with the tagger of 0.15, which has not seen it, 0.913, 0.920, 0.928."""
+    read 0.877, 0.942, 0.895; with the tagger of 0.15, which has not seen it, 0.913, 0.920,
+    0.928."""
     right = wanted = claimed = covered = 0
     for line in (DATA / f"{name}.jsonl").read_text("utf-8").splitlines():
         row = json.loads(line)
