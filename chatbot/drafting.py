@@ -55,6 +55,7 @@ Of 129 dev messages about something else, asked after a question, 64% are answer
 STEPS_FROM = 0.5
 """Probability of a numbered list from which it is told without the model."""
 RELATED = 3  # articles offered when there is no answer
+EARLIER = 2  # messages of the bot's, whose words do not complete a later answer
 
 
 def nothing_found(route: Route, desk: Desk, related: tuple[Passage, ...]) -> Replied:
@@ -94,7 +95,8 @@ class Drafting:
         self.first_held = 0 if self.reasons else -1
         self.abstained = self.quoted = self.composed = False
         self.best_unit = max((score for p in self.passages for _, score in p.units), default=0.0)
-        self.settling = Claims(desk, query, self.passages, self.best_unit)
+        earlier = [m.text for m in request.history if m.role != "customer"][-EARLIER:]
+        self.settling = Claims(desk, query, self.passages, self.best_unit, earlier)
         about = ours(fitting, route.out_of_scope_score, screening.redacted, alone)
         self.is_ours = about >= (OURS_FROM if alone is None else AFTER_FROM)
         self.judged = fitting
@@ -247,6 +249,9 @@ class Drafting:
             if new := await self.settling.new(quote, self._said()):
                 async for step in self._judge(new):  # none where a person has to answer anyway
                     yield step
+        while more := await self.settling.another(self._said()):
+            async for step in self._judge(more):
+                yield step
         for step in self._closed(complete=self.claims > 0):
             yield step
 

@@ -13,6 +13,7 @@ from knowledge_base.units import mark_of, units
 
 LOOKED_AT = 2  # unjudged passages: below the second a quotation answers too rarely
 SECOND = 0.4  # of the best unit's probability: then a second one is told beside it
+ALSO = 0.05  # the same of what completes an answer that is not sure, of the article it is told from
 MIN_WORDS = 4  # shorter pieces are headings or table cells
 MAX_WORDS = 60
 SAID_WORDS = 0.6  # of a unit's words in the answer: it is said already
@@ -93,23 +94,49 @@ def _number(unit: str) -> int:
     return int(step[0].strip().rstrip(".)")) if step and not is_numbered_list(unit) else 0
 
 
+def also(
+    passages: Sequence[Passage], said: Sequence[Sentence], best: float
+) -> tuple[Sentence, ...]:
+    """What else the articles that ``said`` is told from say, word for word, the likeliest answer
+    first; ``best`` is the best unit's probability. Steps and lists of them are not among it."""
+    articles = {passages[n - 1].article for one in said for n in one.cited if n <= len(passages)}
+    found = sorted(
+        (
+            (score, number, place)
+            for number, passage in enumerate(passages, start=1)
+            if passage.article in articles
+            for place, (text, score) in enumerate(passage.units)
+            if score >= ALSO * best and _sensible(text) and not _STEP.match(text)
+        ),
+        key=lambda item: -item[0],
+    )
+    return tuple(dict.fromkeys(_whole(passages, number, place) for _, number, place in found))
+
+
 def unsaid(
     quotes: Sequence[Sentence], said: Sequence[str], encoder: TextEncoder
 ) -> tuple[Sentence, ...]:
     """Those ``quotes`` that no sentence of ``said`` gives, in words or in meaning; one with a
     number that was not said is never given. Of a table row the new cells."""
+    return tuple(new for _, new in what_is_new(quotes, said, encoder))
+
+
+def what_is_new(
+    quotes: Sequence[Sentence], said: Sequence[str], encoder: TextEncoder
+) -> tuple[tuple[Sentence, Sentence], ...]:
+    """``unsaid``, each behind the quote that it is of."""
     if not quotes or not said:
-        return tuple(quotes)
+        return tuple((quote, quote) for quote in quotes)
     words = _words(" ".join(said))
     vectors = encoder.embed([*said, *(quote.text for quote in quotes)])
     likeness = (vectors[len(said) :] @ vectors[: len(said)].T).max(axis=1)
     new = (
-        _without_said_cells(quote, words)
+        (quote, _without_said_cells(quote, words))
         for quote, alike in zip(quotes, likeness.tolist(), strict=True)
         if not _numbers(quote.text) <= words
         or (alike < SAID_LIKENESS and _share_of(quote.text, words) < SAID_WORDS)
     )
-    return tuple(quote for quote in new if quote is not None)
+    return tuple((quote, left) for quote, left in new if left is not None)
 
 
 def repeated(text: str, said: Sequence[str]) -> bool:
