@@ -169,9 +169,7 @@ class Claims:
             and not self._elsewhere(piece)
         ]
         told = [*texts, *self.earlier]
-        for piece, new in await self.desk.workers.run(
-            what_is_new, pieces, told, self.desk.encoder
-        ):
+        for piece, new in await self.desk.workers.run(what_is_new, pieces, told, self.desk.encoder):
             self._offered.add(piece.text)
             return without_heading_again(new, texts, self.passages)
         return None

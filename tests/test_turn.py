@@ -488,3 +488,51 @@ async def test_a_question_back_names_no_title_that_the_gate_refuses() -> None:
     found = await steps(ScriptedDesk(passages=passages), "how much does it cost")
     assert not any(HOSTILE in s.released.text for s in found if hasattr(s, "released"))
     assert isinstance(found[-1], Answered)
+
+
+MORE = ("You have 60 days for a return.", "Labels are in the parcel.", "A shop takes it as well.")
+AFTERWARDS = ("Refunds go back to your card.", "Nothing is charged before that day.")
+
+
+def article(best: float, **more: object) -> tuple[Passage, ...]:
+    """One article of five sentences, which answer with falling probability."""
+    texts = (*MORE, *AFTERWARDS)
+    units = tuple((text, best / 2.6**n) for n, text in enumerate(texts))
+    return (replace(PASSAGES[0], text=" ".join(texts), units=units, **more),)
+
+
+async def completed(best: float, **more: Any) -> str:
+    engine = ScriptedEngine(f"{MORE[0][:-1]} [1].", doubts=0.0)
+    desk = ScriptedDesk(engine, passages=article(best, **more))
+    desk.encoder = BagOfWords()
+    return said(await steps(desk, "How long for a return?"))
+
+
+async def test_an_answer_that_is_not_certain_is_completed_from_its_article() -> None:
+    assert await completed(0.6) == " ".join(MORE)
+    assert await completed(0.95) == MORE[0]  # certain
+    assert MORE[2] not in await completed(0.1)  # too unlikely for more of it to help
+
+
+async def test_an_answer_to_several_questions_is_completed_further() -> None:
+    told = await completed(0.95, leads=((0, 0), (1, 1)))
+    assert told == " ".join((*MORE, AFTERWARDS[0]))
+
+
+async def test_what_the_bot_said_before_does_not_complete_a_later_answer() -> None:
+    engine = ScriptedEngine(f"{MORE[0][:-1]} [1].", doubts=0.0)
+    desk = ScriptedDesk(engine, passages=article(0.6))
+    desk.encoder = BagOfWords()
+    history = (HistoryMessage("customer", "Where are labels?"), HistoryMessage("bot", MORE[1]))
+    told = said(await steps(desk, "How long for a return?", history=history))
+    assert MORE[1] not in told
+    assert MORE[2] in told
+
+
+async def test_what_the_gate_objects_to_does_not_complete_an_answer() -> None:
+    texts = (MORE[0], f"{HOSTILE} or so it says.", MORE[2])
+    units = tuple((text, 0.6 / 2**n) for n, text in enumerate(texts))
+    engine = ScriptedEngine(f"{MORE[0][:-1]} [1].", doubts=0.0)
+    found = (replace(PASSAGES[0], text=" ".join(texts), units=units),)
+    told = await steps(ScriptedDesk(engine, passages=found), "How long for a return?")
+    assert HOSTILE not in said(told)

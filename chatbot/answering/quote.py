@@ -25,6 +25,7 @@ _POINTS_BACK = re.compile(
 )
 _WORD = re.compile(r"\w{3,}|\d+")
 _STEP = re.compile(r"^\d{1,2}[.)] ", re.MULTILINE)
+_ROW = re.compile(r" – [^:;]+: ")  # as ``_legible`` tells it
 _END = re.compile(r"[.!?:…]$")
 
 
@@ -98,7 +99,8 @@ def also(
     passages: Sequence[Passage], said: Sequence[Sentence], best: float
 ) -> tuple[Sentence, ...]:
     """What else the articles that ``said`` is told from say, word for word, the likeliest answer
-    first; ``best`` is the best unit's probability. Steps and lists of them are not among it."""
+    first; ``best`` is the best unit's probability. Steps and lists of them are not among it, nor a
+    second row of a table: that is of another size, another country."""
     articles = {passages[n - 1].article for one in said for n in one.cited if n <= len(passages)}
     found = sorted(
         (
@@ -110,7 +112,9 @@ def also(
         ),
         key=lambda item: -item[0],
     )
-    return tuple(dict.fromkeys(_whole(passages, number, place) for _, number, place in found))
+    pieces = dict.fromkeys(_whole(passages, number, place) for _, number, place in found)
+    rows = any(_ROW.search(one.text) for one in said)
+    return tuple(piece for piece in pieces if not (rows and _ROW.search(piece.text)))
 
 
 def unsaid(

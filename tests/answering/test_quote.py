@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 
 from chatbot.answering.quote import (
+    also,
     apart_from_lists,
     best_quotes,
     cut_from,
@@ -48,6 +49,25 @@ def test_a_second_unit_is_quoted_where_it_is_nearly_as_likely():
 def test_of_several_questions_the_best_unit_of_each_is_quoted():
     two = replace(passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.1)), leads=((1, 0), (0, 1)))
     assert [text.split(" –")[0] for text in quoted(two)] == ["Country Spain", "Country Germany"]
+
+
+def test_more_is_told_only_of_the_article_that_was_told_from_the_likeliest_first():
+    texts = ("Labels cost £3.50 each.", "You have 60 days for it.", "Shops take returns all day.")
+    own = passage(" ".join(texts), (texts[0], 0.1), (texts[1], 0.3), (texts[2], 0.01))
+    other = replace(
+        passage("Parcels go out at noon.", ("Parcels go out at noon.", 0.9)), article="b"
+    )
+    said = [Sentence("It is so.", SentenceKind.CLAIM, (1,))]
+    assert [one.text for one in also([own, other], said, 0.9)] == [texts[1], texts[0]]
+    assert also([own, other], [replace(said[0], cited=())], 0.9) == ()
+
+
+def test_steps_and_a_second_row_of_a_table_do_not_complete_an_answer():
+    table, steps = passage(TABLE, (GERMANY, 0.9), (SPAIN, 0.8)), "1. Open My orders and choose it."
+    said = best_quotes("question", [replace(table, units=table.units[:1])], WordEncoder())
+    assert also([table, passage(steps, (steps, 0.8))], said, 0.9) == ()
+    prose = [Sentence("Delivery costs more.", SentenceKind.CLAIM, (1,))]
+    assert len(also([table], prose, 0.9)) == 2
 
 
 def test_a_unit_that_points_back_brings_the_one_before_it():
