@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from chatbot.answering.answerable import answerable, ours
 from chatbot.answering.fitting import fitted
-from chatbot.answering.focus import focused
+from chatbot.answering.focus import focused, to_the_point
 from chatbot.answering.opening import is_plainly_answered, with_openings
 from chatbot.answering.quote import apart_from_lists, is_numbered_list, quoted
 from chatbot.claims import Claims
@@ -204,7 +204,7 @@ class Drafting:
             try:
                 async for sentence in self.desk.compose(
                     self.screening.redacted,
-                    self.shown,
+                    to_the_point(self.shown),
                     self.request.history,
                     self.request.released,
                     self.request.conversation,

@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from chatbot.answering.focus import MAX_UNITS, MAX_WORDS, focused
+from chatbot.answering.focus import MAX_UNITS, MAX_WORDS, focused, to_the_point
 from chatbot.types import Passage
 
 
@@ -47,3 +47,24 @@ def test_the_best_unit_of_each_question_is_shown_before_likelier_ones() -> None:
     lines = shown[0].text.split("\n")
     assert len(lines) == MAX_UNITS
     assert {lines[0], lines[-1]} == {"Price 0.", "Days."}
+
+
+def test_what_is_written_from_leaves_out_lines_beside_the_point() -> None:
+    steps = "1. Open it.\n2. Close it."
+    aside = passage("aside", ("An aside.", 0.35))
+    best = passage("best", ("Before.", 0.3), (steps, 0.9), ("Not shown.", 0.2))
+    kept, shown = focused([aside, best])
+    assert [p.article for p in kept] == ["best", "aside"]  # left out without changing a number
+    told = to_the_point(shown)
+    assert [(p.article, p.text) for p in told] == [("best", steps)]
+
+
+def test_what_answers_one_of_several_questions_is_written_from_whatever_its_probability() -> None:
+    one = replace(passage("a", ("Price.", 0.9), ("Days.", 0.1)), leads=((0, 0), (1, 1)))
+    _, shown = focused([one])
+    assert to_the_point(shown)[0].text == "Price.\nDays."
+
+
+def test_passages_that_nobody_judged_are_written_from_as_they_are() -> None:
+    plain = Passage("a", "0" * 12, "a#0", "A", "", "", "Some text. More.", 0.5)
+    assert to_the_point([plain]) == (plain,)
